@@ -1,0 +1,74 @@
+package sqs
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
+)
+
+// What the rest of the local cloud asks of SQS, past the API.
+
+// A Message is what another service of the same cloud sends to a queue.
+type Message struct {
+	Body            string
+	Attributes      map[string]MessageAttribute
+	GroupID         string // needed on a FIFO queue
+	DeduplicationID string // FIFO queues only; empty: content-based, where the queue has that
+}
+
+// Deliver sends a message to the queue of that ARN, as SendMessage does and with its errors, which have type *api.Error:
+// QueueDoesNotExist, or what is wrong with the message. The queue's policy is not asked.
+func (s *Service) Deliver(queueARN string, m Message) error {
+	n, ok := parseARN(queueARN)
+	if !ok {
+		return invalid("Not the ARN of a queue: " + queueARN)
+	}
+	q := s.lookup(n)
+	if q == nil {
+		return queueDoesNotExist(&api.Call{})
+	}
+	e, err := q.entry(n.account, &sendMessageInput{MessageBody: m.Body, MessageAttributes: m.Attributes, MessageGroupId: m.GroupID, MessageDeduplicationId: m.DeduplicationID})
+	if err != nil {
+		return err
+	}
+	if _, err := q.engine.Enqueue(e); err != nil {
+		return queueDoesNotExist(&api.Call{})
+	}
+	return nil
+}
+
+// DeliverTwice makes a standard queue deliver each of the next n messages a second time, the given time after the first, even if
+// the first receiver has deleted it by then. Real queues seldom do it, but no consumer may rely on that: "You might receive more
+// than one copy of a message" (Developer Guide, standard-queues-at-least-once-delivery, 2026-12-01; so says DeleteMessage in the
+// API Reference). The second copy has the same message id, and a receipt handle and a receive count of its own: it comes from a
+// server that knows nothing of the first. FIFO queues deliver once, and return an error here.
+func (s *Service) DeliverTwice(queueURL string, n int, after time.Duration) error {
+	q, err := s.byURL(queueURL)
+	if err != nil {
+		return err
+	}
+	return q.engine.DeliverTwice(n, after)
+}
+
+// DeliverReversed makes a standard queue keep the next n messages that are sent to it until all of them are there, or the given
+// time has passed, and then deliver them last one first. Real queues mix the order up a little, and no consumer may rely on less
+// (Developer Guide, standard-queues: best-effort ordering, 2026-12-01). FIFO queues keep the order, and return an error here.
+func (s *Service) DeliverReversed(queueURL string, n int, within time.Duration) error {
+	q, err := s.byURL(queueURL)
+	if err != nil {
+		return err
+	}
+	return q.engine.DeliverReversed(n, within)
+}
+
+// byURL finds the one queue that a URL means, whatever its region.
+func (s *Service) byURL(queueURL string) (*queue, error) {
+	account, queueName, _ := splitURL(queueURL)
+	for _, q := range s.all() {
+		if q.account == account && q.name.queue == queueName {
+			return q, nil
+		}
+	}
+	return nil, fmt.Errorf("no queue at %s", queueURL)
+}
