@@ -1,0 +1,99 @@
+package conformance
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// removeAll removes from a shared endpoint what stands under the names of this rule.
+func (c *Cloud) removeAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the rule's own context has ended
+	defer cancel()
+	remove := map[string]func(context.Context) error{"aws": c.removeAWS, "redis": c.removeRedis, "kafka": c.removeKafka}
+	if err := remove[c.service](ctx); err != nil {
+		c.t.Errorf("remove what is named %s*: %v", c.prefix, err)
+	}
+}
+
+func (c *Cloud) removeAWS(ctx context.Context) error {
+	topics := sns.NewListTopicsPaginator(c.SNS(), &sns.ListTopicsInput{})
+	for topics.HasMorePages() {
+		page, err := topics.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, topic := range page.Topics {
+			if strings.Contains(aws.ToString(topic.TopicArn), ":"+c.prefix) {
+				if _, err := c.SNS().DeleteTopic(ctx, &sns.DeleteTopicInput{TopicArn: topic.TopicArn}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	queues, err := c.SQS().ListQueues(ctx, &sqs.ListQueuesInput{QueueNamePrefix: &c.prefix})
+	if err != nil {
+		return err
+	}
+	for _, url := range queues.QueueUrls {
+		if _, err := c.SQS().DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) removeRedis(ctx context.Context) error {
+	client := redis.NewClient(&redis.Options{Addr: c.endpoint})
+	defer client.Close()
+	keys := client.Scan(ctx, 0, c.prefix+"*", 1000).Iterator()
+	for keys.Next(ctx) {
+		if err := client.Unlink(ctx, keys.Val()).Err(); err != nil {
+			return err
+		}
+	}
+	return keys.Err()
+}
+
+func (c *Cloud) removeKafka(ctx context.Context) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(c.endpoint, ",")...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	topics, err := admin.ListTopics(ctx)
+	if err != nil {
+		return err
+	}
+	groups, err := admin.ListGroups(ctx)
+	if err != nil {
+		return err
+	}
+	ours := func(names []string) (found []string) {
+		for _, name := range names {
+			if strings.HasPrefix(name, c.prefix) {
+				found = append(found, name)
+			}
+		}
+		return found
+	}
+	if names := ours(topics.Names()); len(names) > 0 {
+		if _, err := admin.DeleteTopics(ctx, names...); err != nil {
+			return err
+		}
+	}
+	if names := ours(groups.Groups()); len(names) > 0 {
+		if _, err := admin.DeleteGroups(ctx, names...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
