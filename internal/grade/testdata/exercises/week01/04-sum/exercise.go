@@ -1,0 +1,5 @@
+// Package sum is solved.
+package sum
+
+// Sum adds.
+func Sum(a, b int) int { return a + b }
