@@ -1,0 +1,3 @@
+module example.test/course
+
+go 1.26
