@@ -54,7 +54,7 @@ type conn struct {
 	arrived []byte // read and not yet handed on; of the reader alone
 
 	mu       sync.Mutex
-	greeting bool      // nothing but the client's handshake was sent yet
+	greeting bool // nothing but the client's handshake was sent yet
 	closed   bool
 	broken   bool   // by a fault: reads and writes say so
 	sending  []byte // the start of a request whose rest is to come
