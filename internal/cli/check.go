@@ -17,7 +17,7 @@ import (
 
 func (a *app) checkVerb() *cobra.Command {
 	var asJSON bool
-	cmd := a.verb("check [exercise]", groupLearn, cobra.MaximumNArgs(1))
+	cmd := a.verb("check [exercise]", groupLearn)
 	cmd.ValidArgsFunction = a.completeExercise
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -110,9 +110,9 @@ func (a *app) show(v grade.Verdict, p *course.Progress, e *course.Exercise) erro
 	case grade.OurFault:
 		a.printf("%s\n", a.text(textOurFault))
 	case grade.NotStarted:
-		a.printf("%s\n", a.text(fmt.Sprintf(textNotStarted, a.relative(a.path(e.File())))))
+		a.printf("%s\n", a.text(fmt.Sprintf(textNotStarted, a.relative(a.path(e.File())), a.naming(p, e))))
 	default:
-		a.printf("%s\n", a.text(textAfterWrong))
+		a.printf("%s\n", a.text(fmt.Sprintf(textAfterWrong, a.naming(p, e))))
 	}
 	return nil
 }

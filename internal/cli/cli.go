@@ -121,6 +121,8 @@ func (i Invocation) Run(ctx context.Context) int {
 	cmd.SetIn(i.Stdin)
 	cmd.SetOut(a.out)
 	cmd.SetErr(a.err)
+	a.completionVerb(cmd)
+	helpVerb(cmd)
 	return a.exit(cmd.ExecuteContext(ctx))
 }
 
@@ -246,6 +248,15 @@ func (a *app) here() *course.Exercise {
 	return e
 }
 
+// naming returns what must follow a verb for it to act on the exercise: nothing
+// where it does so without a name.
+func (a *app) naming(p *course.Progress, e *course.Exercise) string {
+	if meant, err := a.exercise(p, nil); err == nil && meant == e {
+		return ""
+	}
+	return " " + e.ID
+}
+
 // fromRoot turns a path to something that exists, as a shell completes it in any
 // folder, into one under the root; other names stay.
 func (a *app) fromRoot(name string) string {
@@ -303,7 +314,7 @@ func terminal(stream any) (fd int, ok bool) {
 
 // command builds the verbs.
 func (a *app) command() *cobra.Command {
-	root := a.verb("brokerdojo", "", nil)
+	root := a.verb("brokerdojo", "")
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: a.Name}
 	root.SuggestionsMinimumDistance = 2
 	root.SilenceErrors, root.SilenceUsage = true, true
@@ -343,23 +354,72 @@ const (
 	groupMore  = "more"
 )
 
-// verb makes a command from its help text; use is its line of usage.
-func (a *app) verb(use, group string, args cobra.PositionalArgs) *cobra.Command {
+// verb makes a command from its help text. use is its line of usage, which also
+// says what arguments it takes: none, one <needed> or one [optional].
+func (a *app) verb(use, group string) *cobra.Command {
 	verb, _, _ := strings.Cut(use, " ")
 	text := helpTexts[verb]
-	if args == nil {
-		args = cobra.NoArgs
-	}
 	return &cobra.Command{
 		Use: use, GroupID: group,
 		Short: text.short, Long: a.text(text.short + ".\n\n" + strings.TrimSpace(text.long)), Example: strings.TrimSuffix(columns("  ", a.examples(text.example)), "\n"),
-		Args: func(cmd *cobra.Command, given []string) error {
-			if err := args(cmd, given); err != nil {
-				return usage(a.text(fmt.Sprintf(textFixFlag, cmd.CommandPath())), "%w", err)
-			}
-			return nil
-		},
+		Args:                  a.arguments,
 		DisableFlagsInUseLine: true,
+	}
+}
+
+// arguments checks the number of arguments against the line of usage.
+func (a *app) arguments(cmd *cobra.Command, given []string) error {
+	_, takes, _ := strings.Cut(cmd.Use, " ")
+	most := 0
+	if takes != "" {
+		most = 1
+	}
+	fix := fmt.Sprintf(textFixArguments, cmd.CommandPath()+strings.TrimSuffix(" "+takes, " "), cmd.CommandPath())
+	switch {
+	case len(given) > most:
+		return usage(fix, textTooMany, cmd.Name(), given[most])
+	case len(given) == 0 && strings.HasPrefix(takes, "<"):
+		return usage(fix, textTooFew, cmd.Name(), takes)
+	}
+	return nil
+}
+
+// completionVerb adds cobra's completion verb, with a help that says what to
+// type in which shell. It keeps the output that the root has at this moment.
+func (a *app) completionVerb(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		text := helpTexts["completion"]
+		cmd.Short, cmd.Long = text.short, text.short+".\n\n"+text.long
+		cmd.Args = cobra.ArbitraryArgs // so that what follows can answer
+		cmd.RunE = func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 {
+				return usage(fmt.Sprintf(textFixArguments, cmd.CommandPath()+" bash|fish|powershell|zsh", cmd.CommandPath()), textNoShell, given[0])
+			}
+			return cmd.Help()
+		}
+		for _, sub := range cmd.Commands() {
+			sub.Args = a.arguments
+		}
+	}
+}
+
+// helpVerb adds cobra's help verb, but for its answer to a verb that does not
+// exist.
+func helpVerb(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "help" {
+			cmd.Args = func(_ *cobra.Command, given []string) error {
+				if found, rest, err := root.Find(given); err != nil || found == root {
+					return errors.Join(err, root.Args(root, rest))
+				}
+				return nil
+			}
+		}
 	}
 }
 

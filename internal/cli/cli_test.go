@@ -66,7 +66,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"tidy": tidy, "code": code, "each-verb-helps": eachVerbHelps, "together": together,
 			"edit": edit, "append": appendTo, "kept": kept,
-			"start": start, "see": see, "press": press, "end": end,
+			"start": start, "see": see, "press": press, "interrupt": interrupt, "end": end,
 		},
 	})
 }
@@ -228,7 +228,8 @@ func command(ts *testscript.TestScript, args []string) *exec.Cmd {
 	return nil
 }
 
-// together runs a command in many processes at once; all must succeed.
+// together runs a command in many processes at once; all must succeed or, with
+// a !, all must fail.
 func together(ts *testscript.TestScript, neg bool, args []string) {
 	const processes = 8
 	var outputs [processes]bytes.Buffer
@@ -239,7 +240,7 @@ func together(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(commands[i].Start())
 	}
 	for i, cmd := range commands {
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Wait(); (err != nil) != neg {
 			ts.Fatalf("process %d: %v\n%s", i, err, outputs[i].String())
 		}
 	}
@@ -342,6 +343,11 @@ func see(ts *testscript.TestScript, neg bool, args []string) {
 func press(ts *testscript.TestScript, neg bool, args []string) {
 	_, err := io.WriteString(processes(ts)[args[0]].stdin, args[1]+"\n")
 	ts.Check(err)
+}
+
+// interrupt sends what Ctrl-C does: interrupt name.
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Check(processes(ts)[args[0]].cmd.Process.Signal(os.Interrupt))
 }
 
 // end sends a signal, if one is named, and fails unless the process then ends

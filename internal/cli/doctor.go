@@ -116,7 +116,7 @@ var standardPorts = []struct {
 
 func (a *app) doctorVerb() *cobra.Command {
 	var asJSON bool
-	cmd := a.verb("doctor", groupMore, nil)
+	cmd := a.verb("doctor", groupMore)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		root, err := course.FindRoot(a.Dir)

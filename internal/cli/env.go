@@ -15,7 +15,7 @@ import (
 func (a *app) envVerb() *cobra.Command {
 	var name string
 	var asJSON bool
-	cmd := a.verb("env", groupCloud, nil)
+	cmd := a.verb("env", groupCloud)
 	cmd.Flags().StringVar(&name, "shell", "", fmt.Sprintf(flagShell, strings.Join(shellNames(), ", ")))
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagEnvJSON)
 	if err := cmd.RegisterFlagCompletionFunc("shell", cobra.FixedCompletions(shellNames(), cobra.ShellCompDirectiveNoFileComp)); err != nil {

@@ -86,7 +86,7 @@ func toJSON(p *course.Progress, e *course.Exercise) exerciseJSON {
 
 func (a *app) nextVerb() *cobra.Command {
 	var skip, asJSON bool
-	cmd := a.verb("next", groupLearn, nil)
+	cmd := a.verb("next", groupLearn)
 	cmd.Flags().BoolVar(&skip, "skip", false, flagNextSkip)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
 	cmd.RunE = func(*cobra.Command, []string) error {
@@ -135,7 +135,7 @@ func bullets(lines []string) string {
 }
 
 func (a *app) readVerb() *cobra.Command {
-	cmd := a.verb("read [week|exercise]", groupLearn, cobra.MaximumNArgs(1))
+	cmd := a.verb("read [week|exercise]", groupLearn)
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		weeks, _ := a.completeWeek(cmd, args, toComplete)
 		exercises, directive := a.completeExercise(cmd, args, toComplete)
@@ -167,10 +167,10 @@ func (a *app) readVerb() *cobra.Command {
 // pageFor returns the page that read's arguments name: a week's lesson or an
 // exercise's text.
 func (a *app) pageFor(p *course.Progress, args []string) (string, error) {
-	if len(args) == 1 {
+	if len(args) == 1 && !strings.HasPrefix(args[0], "0") { // 01 is an exercise, 1 and week01 are a week
 		if w, ok := a.course.ParseWeek(a.fromRoot(args[0])); ok {
 			if !w.Published {
-				return "", usage(a.text(textFixWeek), textWeekToCome, w.Number)
+				return "", usage(a.weekToComeFix(args[0]), textWeekToCome, w.Number)
 			}
 			return w.Lesson(), nil
 		}
@@ -182,9 +182,30 @@ func (a *app) pageFor(p *course.Progress, args []string) (string, error) {
 	return e.Readme(), nil
 }
 
+// weekToComeFix says what to read instead of a week that is still to come: the
+// exercises that its number fits, if there are any.
+func (a *app) weekToComeFix(name string) string {
+	var fits []string
+	e, err := a.course.Find(name)
+	var wrong *course.NameError
+	switch {
+	case err == nil:
+		fits = []string{e.ID}
+	case errors.As(err, &wrong) && wrong.Ambiguous:
+		fits = wrong.Candidates
+	default:
+		return a.text(textFixWeek)
+	}
+	fix := textFixWeekExercise
+	for _, id := range fits {
+		fix += "\n  {cmd} read " + id
+	}
+	return a.text(fix)
+}
+
 func (a *app) hintVerb() *cobra.Command {
 	var shown, asJSON bool
-	cmd := a.verb("hint [exercise]", groupLearn, cobra.MaximumNArgs(1))
+	cmd := a.verb("hint [exercise]", groupLearn)
 	cmd.ValidArgsFunction = a.completeExercise
 	cmd.Flags().BoolVar(&shown, "shown", false, flagHintShown)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
@@ -209,16 +230,16 @@ func (a *app) hint(e *course.Exercise, shown, asJSON bool) error {
 		return broken(err, textFixCourse)
 	}
 	n, repeated := 0, false
-	if _, err := a.store.Update(func(p *course.Progress) error {
+	p, err := a.store.Update(func(p *course.Progress) error {
 		state := p.Exercise(e.ID)
 		if !shown {
 			repeated = state.Hints >= len(hints)
 			state.Hints = min(state.Hints+1, len(hints))
-			p.Current = e.ID
 		}
 		n = min(state.Hints, len(hints))
 		return nil
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	first := max(n, 1)
@@ -234,7 +255,7 @@ func (a *app) hint(e *course.Exercise, shown, asJSON bool) error {
 		}{e.ID, n, len(hints), hints[first-1 : n]})
 	}
 	if n == 0 {
-		a.printf("%s\n", a.text(fmt.Sprintf(textNoHintYet, e.ID)))
+		a.printf("%s\n", a.text(fmt.Sprintf(textNoHintYet, e.ID, a.naming(p, e))))
 		return nil
 	}
 	for i := first; i <= n; i++ {
@@ -246,16 +267,16 @@ func (a *app) hint(e *course.Exercise, shown, asJSON bool) error {
 	}
 	switch {
 	case repeated:
-		a.printf("\n%s\n", a.text(textHintsOver))
+		a.printf("\n%s\n", a.text(fmt.Sprintf(textHintsOver, a.naming(p, e))))
 	case n == len(hints):
-		a.printf("\n%s\n", a.text(textHintLast))
+		a.printf("\n%s\n", a.text(fmt.Sprintf(textHintLast, a.naming(p, e))))
 	}
 	return nil
 }
 
 func (a *app) solutionVerb() *cobra.Command {
 	var spoil, asJSON bool
-	cmd := a.verb("solution [exercise]", groupLearn, cobra.MaximumNArgs(1))
+	cmd := a.verb("solution [exercise]", groupLearn)
 	cmd.ValidArgsFunction = a.completeExercise
 	cmd.Flags().BoolVar(&spoil, "spoil", false, flagSpoil)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
@@ -395,7 +416,7 @@ func paint(line string, render func(...string) string) string {
 
 func (a *app) resetVerb() *cobra.Command {
 	var asJSON bool
-	cmd := a.verb("reset <exercise>", groupLearn, cobra.ExactArgs(1))
+	cmd := a.verb("reset <exercise>", groupLearn)
 	cmd.ValidArgsFunction = a.completeExercise
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {

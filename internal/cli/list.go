@@ -12,7 +12,7 @@ import (
 
 func (a *app) listVerb() *cobra.Command {
 	var rows, asJSON bool
-	cmd := a.verb("list", groupLearn, nil)
+	cmd := a.verb("list", groupLearn)
 	cmd.Flags().BoolVar(&rows, "rows", false, flagRows)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
 	cmd.RunE = func(*cobra.Command, []string) error {

@@ -21,7 +21,7 @@ import (
 func (a *app) quizVerb() *cobra.Command {
 	var again, asJSON bool
 	var seed uint64
-	cmd := a.verb("quiz [week]", groupLearn, cobra.MaximumNArgs(1))
+	cmd := a.verb("quiz [week]", groupLearn)
 	cmd.ValidArgsFunction = a.completeWeek
 	cmd.Flags().BoolVar(&again, "again", false, flagAgain)
 	cmd.Flags().Uint64Var(&seed, "seed", 0, flagSeed)
@@ -264,6 +264,7 @@ func (s *quizSession) score() {
 		table = append(table, []string{row.Row, fmt.Sprintf("%d/%d", row.Correct, row.Questions), texts[row.Row]})
 	}
 	s.printf("%s", columns("  ", table))
+	s.printf("  %s\n", styleFaint.Render(textSeveralRows))
 	s.printf("\n%s\n", s.text(fmt.Sprintf(textQuizAgain, s.week.Number)))
 }
 

@@ -33,7 +33,7 @@ var (
 func (a *app) reportVerb() *cobra.Command {
 	var out, learner string
 	var asJSON bool
-	cmd := a.verb("report", groupMore, nil)
+	cmd := a.verb("report", groupMore)
 	cmd.Flags().StringVar(&out, "out", "", flagOut)
 	cmd.Flags().StringVar(&learner, "name", "", flagName)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)

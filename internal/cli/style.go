@@ -101,6 +101,8 @@ func (a *app) page(page, folder string) (string, error) {
 	_, tty := terminal(a.Stdout)
 	if tty {
 		style = pageStyle()
+	} else {
+		style.Strong = ansi.StylePrimitive{} // no ** around what is bold
 	}
 	margin := uint(0)
 	style.Document.Margin, style.Document.BlockPrefix, style.Document.BlockSuffix = &margin, "", ""

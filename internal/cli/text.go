@@ -24,6 +24,10 @@ const (
 	textFixBusy       = "End the other command, if one hangs, and try again."
 	textFixFlag       = "See what it takes:\n  %s --help"
 
+	textTooMany      = "%s does not take %q"
+	textTooFew       = "%s needs one argument: %s"
+	textFixArguments = "It is typed like this:\n  %s\nSee more:\n  %s --help"
+
 	textSetAside = "the progress file was damaged. It is kept as %s, and progress starts anew.\n  (%v)\n"
 
 	textUnknownVerb = "there is no verb %q"
@@ -41,6 +45,7 @@ const (
 	textWeekToCome      = "week %d is still to come"
 	textWeekWithoutQuiz = "week %d has no quiz yet"
 	textFixWeek         = "See what is there:\n  {cmd} list"
+	textFixWeekExercise = "To read an exercise, type:"
 	textNoQuiz          = "no week has a quiz"
 )
 
@@ -56,7 +61,7 @@ const (
 	textVerbCheck       = "is it right? If not: what happened, and why"
 	textVerbHint        = "the next hint"
 	textAllVerbs        = "All verbs: {cmd} help"
-	textStatusAllPassed = "Everything that is published is passed. {cmd} report writes what a mentor needs."
+	textStatusAllPassed = "You have passed every exercise that there is so far. {cmd} report writes what a mentor needs."
 	textAfter           = "Comes after: %s"
 	textObjectives      = "You will be able to:"
 	textNextVerbs       = "Read the task with {cmd} read, write the code, then {cmd} check (or {cmd} watch)."
@@ -84,12 +89,12 @@ const (
 	textFirstTime      = "(the first check compiles the client libraries; later ones take a second)"
 	textFixCheck       = "See whether the Go tools work:\n  {cmd} doctor"
 	textOurFault       = "This attempt says nothing about your code. Please report the text above."
-	textNotStarted     = "Replace the lab.TODO calls in %s, then check again. Stuck? {cmd} hint"
-	textAfterWrong     = "Change it and check again. Stuck? {cmd} hint"
+	textNotStarted     = "Replace the lab.TODO calls in %s, then check again. Stuck? {cmd} hint%s"
+	textAfterWrong     = "Change it and check again. Stuck? {cmd} hint%s"
 	textCompare        = "Compare with the reference: {cmd} solution %s"
 	textWeekPassed     = "Week %[1]d is passed. Its quiz: {cmd} quiz %[1]d"
 	textNextIs         = "Next: %s, %s. Begin with {cmd} next"
-	textWatching       = "Watching %s. Save a file to check it."
+	textWatching       = "Watching %s. Save a file in its folder to check it."
 	textNoFileEvents   = "No file events here (%v): looking for changes several times a second instead."
 	textWatchCheck     = "%s  %s"
 	textWatchKeys      = "h hint   r re-run   n next   l list   q quit"
@@ -100,9 +105,9 @@ const (
 // hint, solution and reset.
 const (
 	textHint         = "Hint %d of %d for %s"
-	textNoHintYet    = "No hint of %s was shown yet. The first: {cmd} hint"
-	textHintLast     = "That was the last hint. See all again: {cmd} hint --shown"
-	textHintsOver    = "There are no more hints. See all again: {cmd} hint --shown. See the reference: {cmd} solution --spoil"
+	textNoHintYet    = "No hint of %s was shown yet. The first: {cmd} hint%s"
+	textHintLast     = "That was the last hint. See all again: {cmd} hint%s --shown"
+	textHintsOver    = "There are no more hints. See all again: {cmd} hint%[1]s --shown. See the reference: {cmd} solution%[1]s --spoil"
 	textNotPassedYet = "%s is not passed yet"
 	textFixSpoil     = "Pass it first. If you really want to see the reference now:\n  {cmd} solution %s --spoil"
 	textFixReset     = "Put the starter back:\n  {cmd} reset %s"
@@ -126,6 +131,7 @@ const (
 	textQuizStopped  = "Your answers are kept. Go on with: {cmd} quiz %d"
 	textScore        = "Correct: %d of %d"
 	textQuizAgain    = "Once more, from the start: {cmd} quiz %d --again"
+	textSeveralRows  = "A question may count for several rows."
 	textAgainAndJSON = "--again asks questions and --json does not: use one of them"
 )
 
@@ -135,11 +141,12 @@ const (
 	textService     = "SERVICE"
 	textEndpoint    = "ENDPOINT"
 	textSetting     = "CLIENT SETTING"
-	textPortTaken   = "Taken by another program: port %s. Instead %s is at %s."
+	textPortTaken   = "Ports taken by other programs: %s. Instead %s is at %s."
 	textExports     = "For programs in another terminal:"
 	textEval        = "Or there, all at once: %s"
 	textOtherCloud  = "Another cloud of this course is running. The env verb shows that one, not this one."
 	textUpEnd       = "Ctrl-C ends it; nothing in it is kept."
+	textDown        = "The local cloud has ended."
 	textFixUp       = "See what is in the way:\n  {cmd} doctor"
 	textNoService   = "there is no service %q"
 	textFixServices = "The services are: %s. Example: --only aws,redis"
@@ -181,7 +188,7 @@ const (
 
 	forEverything = "needed"
 	forUpdates    = "optional: updates of the course"
-	forDocker     = "optional: the same brokers in containers (W1.P1)"
+	forDocker     = "optional: the same brokers in containers"
 	forCDK        = "optional: deploying with the CDK"
 	forAWS        = "optional: calling the cloud by hand"
 	forUp         = "optional: up takes others where these are taken"
@@ -270,8 +277,9 @@ var helpTexts = map[string]helpText{
 		long: `A course of 14 weeks that grades itself, with a local cloud to run it on. Nothing
 to install but Go, no account, no network.
 
-Without a verb it says where you are and what is next. Everything works in any
-folder of the course.
+Without a verb it says where you are and what is next. It works in any folder of
+the course. But go run . is for the course's own folder: in one below it type
+go run github.com/brokerdojo/brokerdojo, or use the command that you built.
 
 Exit codes: 0 done (check: passed), 1 your code does not pass, 2 the command line
 makes no sense, 3 the environment or the course itself is at fault, 130 ended by
@@ -297,12 +305,13 @@ left for later and comes back at the end.`,
 		long: `Shows a week's lesson or what an exercise asks you to build. On a terminal it is
 formatted in colour; into a pipe or a file it is plain text.
 
-Start a week with its lesson.
+Start a week with its lesson. Here 1, week1 and week01 are a week; everything else
+(01, request, 1/3) is an exercise.
 
 ` + namesHelp,
 		example: `
 {cmd} read 1  the lesson of week 1
-{cmd} read 1/3  the task of week01/03-request-reply
+{cmd} read 03  the task of week01/03-request-reply
 {cmd} read | less  the current task`,
 	},
 	"check": {
@@ -450,6 +459,21 @@ Use it at the end of a week or a level.`,
 {cmd} report --name "Ada"
 {cmd} report --out /tmp/review
 {cmd} report --json`,
+	},
+	"completion": {
+		short: "Have your shell complete verbs and exercises",
+		long: `Prints a script for the shell, which completes the built command. So build it:
+  go build -o brokerdojo .
+
+Then type this, or add it to the file that the shell reads when it starts, with
+the whole path of the command:
+  bash        source <(./brokerdojo completion bash)
+  zsh         source <(./brokerdojo completion zsh)
+  fish        ./brokerdojo completion fish | source
+  PowerShell  ./brokerdojo completion powershell | Out-String | Invoke-Expression
+
+bash needs its package bash-completion, and zsh its compinit. More, for example:
+brokerdojo completion bash --help`,
 	},
 	"version": {
 		short: "Print the version",

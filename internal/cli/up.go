@@ -24,7 +24,7 @@ func (a *app) upVerb() *cobra.Command {
 	var only []string
 	var ports string
 	var verbose, asJSON bool
-	cmd := a.verb("up", groupCloud, nil)
+	cmd := a.verb("up", groupCloud)
 	cmd.Flags().StringSliceVar(&only, "only", nil, flagOnly)
 	cmd.Flags().StringVar(&ports, "ports", "standard", flagPorts)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, flagVerbose)
@@ -91,7 +91,11 @@ func (a *app) up(ctx context.Context, options embedded.Options, asJSON bool) err
 	if err == nil {
 		<-ctx.Done()
 	}
-	return errors.Join(err, a.down(cloud, state))
+	if err := errors.Join(err, a.down(cloud, state)); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.err, textDown)
+	return nil
 }
 
 // down ends the cloud and says so when that takes too long.

@@ -39,7 +39,7 @@ func readVersion() versionJSON {
 
 func (a *app) versionVerb() *cobra.Command {
 	var asJSON bool
-	cmd := a.verb("version", groupMore, nil)
+	cmd := a.verb("version", groupMore)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagJSON)
 	cmd.RunE = func(*cobra.Command, []string) error {
 		v := readVersion()

@@ -33,7 +33,7 @@ const (
 )
 
 func (a *app) watchVerb() *cobra.Command {
-	cmd := a.verb("watch [exercise]", groupLearn, cobra.MaximumNArgs(1))
+	cmd := a.verb("watch [exercise]", groupLearn)
 	cmd.ValidArgsFunction = a.completeExercise
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		p, err := a.load()
@@ -147,7 +147,7 @@ type result struct {
 }
 
 func (w *watcher) run(ctx context.Context) error {
-	w.printf("%s\n", fmt.Sprintf(textWatching, w.relative(w.path(w.exercise.Folder()))))
+	w.printf("%s\n", fmt.Sprintf(textWatching, w.exercise.ID))
 	var events <-chan fsnotify.Event
 	interval := lookAlone
 	files, err := fsnotify.NewWatcher()

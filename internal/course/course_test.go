@@ -171,6 +171,10 @@ func TestFind(t *testing.T) {
 		{"week02", false, []string{"week02/03-dead-end"}},
 		{"2/", false, nil},
 		{"nothing", false, nil},
+		{"helo", false, []string{"week01/01-hello"}},
+		{"reqeust", false, []string{"week01/03-request-reply"}},
+		{"1/dedd", false, []string{"week01/12-dead", "week01/13-dead-letter"}},
+		{"99", false, nil},
 		{"", false, []string{"week01/01-hello", "week01/02-bye-bye", "week01/03-request-reply", "week01/12-dead", "week01/13-dead-letter", "week02/03-dead-end", "week12/01-saga"}},
 	} {
 		t.Run("'"+tt.query+"' fits no single exercise", func(t *testing.T) {

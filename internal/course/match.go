@@ -47,7 +47,8 @@ func (c *Course) Find(name string) (*Exercise, error) {
 		case how == beginning && part != "":
 			prefix = append(prefix, e)
 		case part != "" && strings.Contains(e.Name(), part),
-			part == "", week == "" && fitsWeek(part, e.Week):
+			part == "", week == "" && fitsWeek(part, e.Week),
+			misspells(part, e.Name()):
 			near = append(near, e)
 		}
 	}
@@ -87,6 +88,40 @@ func fitsName(part, name string) fit {
 		return beginning
 	}
 	return none
+}
+
+// misspells reports whether a part of a query is a folder's name, or a word of
+// it, with typing errors: one for each three letters, and two at most.
+func misspells(part, name string) bool {
+	_, words, _ := strings.Cut(name, "-")
+	for _, word := range append(strings.Split(words, "-"), words, name) {
+		if edits(part, word) <= min(len(part)/3, 2) {
+			return true
+		}
+	}
+	return false
+}
+
+// edits returns the Levenshtein distance: how many bytes to insert, delete or
+// replace to make a into b.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1) // from the part of a so far to each beginning of b
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 var weekName = regexp.MustCompile(`^(?:w|week)?-?0*(\d+)$`)

@@ -52,7 +52,7 @@ type ExerciseState struct {
 	Resets        []time.Time `json:"resets,omitempty"`
 }
 
-// Attempt is one check.
+// Attempt is one check; those that pass once more are not counted.
 type Attempt struct {
 	At       time.Time `json:"at"`
 	Verdict  string    `json:"verdict"`            // the kind of the grader's verdict, like wrong
@@ -104,10 +104,14 @@ func (p *Progress) Quiz(week string, seed uint64) *QuizState {
 	return p.Quizzes[week]
 }
 
-// Record adds an attempt; passed says whether it passed the exercise.
+// Record adds an attempt; passed says whether it passed the exercise. To pass
+// once more is no attempt: watch does it with every save.
 func (s *ExerciseState) Record(a Attempt, passed bool) {
+	if passed && s.Passed != nil {
+		return
+	}
 	s.Attempts = append(s.Attempts, a)
-	if passed && s.Passed == nil {
+	if passed {
 		at := a.At
 		s.Passed = &at
 	}

@@ -79,6 +79,9 @@ func TestWhatWasChangedIsLoadedAgain(t *testing.T) {
 	if !e.Passed.Equal(at.Add(time.Hour)) || !loaded.Passed("week01/01-hello") || loaded.Passed("week01/02-bye") {
 		t.Errorf("passed at %v; want the time of the first pass", e.Passed)
 	}
+	if len(e.Attempts) != 2 {
+		t.Errorf("%d attempts; want 2, a second pass is none", len(e.Attempts))
+	}
 	if got := strings.Join(e.Findings(), " "); got != "b a" {
 		t.Errorf("findings are %q, want each once in the order they were met", got)
 	}
