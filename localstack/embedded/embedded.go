@@ -198,7 +198,10 @@ func InMemory(o Options) *Cloud {
 	}
 	log := o.log()
 	c := &Cloud{inMemory: true, hosts: hosts{handlers: map[string]http.Handler{}}}
-	for _, name := range names {
+	for _, name := range Services() {
+		if !slices.Contains(names, name) {
+			continue
+		}
 		switch name {
 		case AWS:
 			c.startAWS(log, &c.hosts)

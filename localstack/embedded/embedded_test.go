@@ -265,6 +265,15 @@ func TestAnUnknownServiceIsAnErrorOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestAServiceThatIsNamedTwiceStartsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which fails if something is left after Close
+		cloud := embedded.InMemory(embedded.Options{Services: []string{embedded.Kafka, embedded.Kafka}})
+		if err := cloud.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func TestStartStopsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

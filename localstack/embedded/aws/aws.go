@@ -187,13 +187,23 @@ func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	done := make(chan *http.Response, 1)
 	go func() {
+		var resp *http.Response // nil: the handler gave up, with http.ErrAbortHandler or runtime.Goexit
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			}
+			_ = in.Body.Close()
+			done <- resp
+		}()
 		w := newRecorder()
 		t.Handler.ServeHTTP(w, in)
-		_ = in.Body.Close()
-		done <- w.response(r)
+		resp = w.response(r)
 	}()
 	select {
 	case resp := <-done:
+		if resp == nil {
+			return nil, io.ErrUnexpectedEOF // as of a connection that the server cuts
+		}
 		return resp, nil
 	case <-r.Context().Done():
 		return nil, r.Context().Err()

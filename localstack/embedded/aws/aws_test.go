@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -119,4 +120,22 @@ func TestTransportEndsARequestWithItsContext(t *testing.T) {
 			t.Errorf("the handler's context ended after %v", d)
 		}
 	})
+}
+
+func TestAHandlerThatGivesUpCutsTheConnection(t *testing.T) {
+	for name, giveUp := range map[string]func(){
+		"by a panic with http.ErrAbortHandler": func() { panic(http.ErrAbortHandler) },
+		"by the end of its goroutine":          runtime.Goexit,
+	} {
+		t.Run(name, func(t *testing.T) {
+			client := &http.Client{Transport: aws.Transport{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { giveUp() })}}
+			resp, err := client.Get("http://127.0.0.1/")
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+			if !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
 }

@@ -49,6 +49,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // Options are what New takes.
@@ -102,6 +104,7 @@ func New(o Options) (*Cluster, error) {
 		kfake.Ports(append(slices.Clone(c.ports), controllerPort)...), // the last is the controller
 		kfake.ListenFn(c.listen),
 		kfake.ClusterID("brokerdojo"),
+		kfake.MaxVersions(versions()),
 		kfake.AllowAutoTopicCreation(),
 		kfake.DefaultNumPartitions(1),
 		kfake.BrokerConfigs(map[string]string{
@@ -128,6 +131,14 @@ func New(o Options) (*Cluster, error) {
 	}
 	c.turn <- struct{}{}
 	return c, nil
+}
+
+// versions are those of Kafka 4, save for Produce: by version 13, which names topics by id, kfake panics when one request names two
+// topics that are gone (handleProduce looks answers up by name, which is empty then).
+func versions() *kversion.Versions {
+	v := kversion.Stable()
+	v.SetMaxKeyVersion(int16(kmsg.Produce), 12)
+	return v
 }
 
 // listen opens the port of a broker, when it starts and when it starts again.

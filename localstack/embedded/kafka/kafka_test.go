@@ -301,6 +301,76 @@ func TestMalformedRequests(t *testing.T) {
 	}
 }
 
+// TestImpossibleTopics: kfake takes these requests, and some of them end it.
+func TestImpossibleTopics(t *testing.T) {
+	assigned := func(partition int32, replicas ...int32) func(*kmsg.CreateTopicsRequestTopic) {
+		return func(t *kmsg.CreateTopicsRequestTopic) {
+			t.NumPartitions, t.ReplicationFactor = -1, -1
+			t.ReplicaAssignment = []kmsg.CreateTopicsRequestTopicReplicaAssignment{{Partition: partition, Replicas: replicas}}
+		}
+	}
+	factor := func(n int16) func(*kmsg.CreateTopicsRequestTopic) {
+		return func(t *kmsg.CreateTopicsRequestTopic) { t.NumPartitions, t.ReplicationFactor = 1, n }
+	}
+	for _, test := range []struct {
+		name string
+		ask  func(*kmsg.CreateTopicsRequestTopic)
+		want error
+	}{
+		{"a replication factor of 0", factor(0), kerr.InvalidReplicationFactor},
+		{"a replication factor of -2", factor(-2), kerr.InvalidReplicationFactor},
+		{"an assignment of partition -1", assigned(-1, 0), kerr.InvalidReplicaAssignment},
+		{"an assignment of partition two billion", assigned(2_000_000_000, 0), kerr.InvalidReplicaAssignment},
+		{"an assignment to nobody", assigned(0), kerr.InvalidReplicaAssignment},
+		{"an assignment to a broker that is not there", assigned(0, 7), kerr.InvalidReplicaAssignment},
+		{"an assignment to two brokers", assigned(0, 2, 0), nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cl := client(t, inMemory(t))
+			topic := kmsg.NewCreateTopicsRequestTopic()
+			topic.Topic = "t"
+			test.ask(&topic)
+			req := kmsg.NewPtrCreateTopicsRequest()
+			req.Topics = append(req.Topics, topic)
+			resp, err := req.RequestWith(t.Context(), cl)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := kerr.ErrorForCode(resp.Topics[0].ErrorCode); !errors.Is(got, test.want) {
+				t.Errorf("answered %v, want %v", got, test.want)
+			}
+			if err := cl.Ping(t.Context()); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		})
+	}
+}
+
+func TestTopicsMayBeDeletedUnderAProducer(t *testing.T) {
+	cl := client(t, inMemory(t), kgo.ProducerLinger(20*time.Millisecond), kgo.RecordRetries(2), kgo.UnknownTopicRetries(1))
+	admin := kadm.NewClient(cl)
+	topics := []string{"a", "b", "c", "d", "e", "f"}
+	if _, err := admin.CreateTopics(t.Context(), 1, 1, nil, topics...); err != nil {
+		t.Fatal(err)
+	}
+	produce := func() {
+		for _, name := range topics {
+			cl.Produce(t.Context(), &kgo.Record{Topic: name, Value: []byte("x")}, nil)
+		}
+		if err := cl.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	produce()
+	if _, err := admin.DeleteTopics(t.Context(), topics...); err != nil {
+		t.Fatal(err)
+	}
+	produce() // fails, of course; the cluster stays
+	if err := cl.Ping(t.Context()); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
 func FuzzRequest(f *testing.F) {
 	c := inMemory(f)
 	topic(f, c, "orders", 1, 3)

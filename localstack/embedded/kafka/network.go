@@ -155,7 +155,11 @@ func (c *conn) forward(frame []byte, req kmsg.Request) error {
 			return net.ErrClosed
 		}
 	}
-	if refusal := tooManyPartitions(req); refusal != nil {
+	refusal := tooManyPartitions(req)
+	if refusal == nil {
+		refusal = badReplicas(req, len(c.c.ports))
+	}
+	if refusal != nil {
 		_, err := c.Conn.Write(encode(correlation(frame[4:]), refusal))
 		return err
 	}
@@ -197,6 +201,37 @@ func tooManyPartitions(req kmsg.Request) kmsg.Response {
 		if n > maxPartitions {
 			return resp
 		}
+	}
+	return nil
+}
+
+// badReplicas returns the answer to a request for a topic with an impossible replication factor or assignment, which kfake would
+// take, and nil to any other. The other topics of the request are refused with it.
+func badReplicas(req kmsg.Request, brokers int) kmsg.Response {
+	create, ok := req.(*kmsg.CreateTopicsRequest)
+	if !ok {
+		return nil
+	}
+	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+	bad := false
+	for _, t := range create.Topics {
+		st := kmsg.NewCreateTopicsResponseTopic()
+		st.Topic, st.ErrorCode = t.Topic, kerr.PolicyViolation.Code
+		if t.ReplicationFactor == 0 || t.ReplicationFactor < -1 {
+			st.ErrorCode, bad = kerr.InvalidReplicationFactor.Code, true
+		}
+		seen := map[int32]bool{}
+		for _, a := range t.ReplicaAssignment { // Kafka wants the partitions 0 to n-1, each once, on brokers that exist
+			if a.Partition < 0 || int(a.Partition) >= len(t.ReplicaAssignment) || seen[a.Partition] || len(a.Replicas) == 0 ||
+				slices.ContainsFunc(a.Replicas, func(b int32) bool { return b < 0 || int(b) >= brokers }) {
+				st.ErrorCode, bad = kerr.InvalidReplicaAssignment.Code, true
+			}
+			seen[a.Partition] = true
+		}
+		resp.Topics = append(resp.Topics, st)
+	}
+	if bad {
+		return resp
 	}
 	return nil
 }

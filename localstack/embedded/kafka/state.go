@@ -77,7 +77,7 @@ func (c *Cluster) learn(name string) {
 		if p < len(asked) && len(asked[p]) > 0 {
 			r = asked[p]
 		} else {
-			for i := range min(info.NumReplicas, len(living)) {
+			for i := range max(1, min(info.NumReplicas, len(living))) { // kfake takes a replication factor of 0 or less
 				r = append(r, living[(s.first+i)%len(living)])
 			}
 			s.first++
@@ -176,7 +176,8 @@ func (c *Cluster) answered(req kmsg.Request, resp kmsg.Response) {
 	case *kmsg.CreateTopicsResponse:
 		for _, t := range req.(*kmsg.CreateTopicsRequest).Topics {
 			for _, a := range t.ReplicaAssignment {
-				if slices.ContainsFunc(a.Replicas, func(b int32) bool { return b < 0 || int(b) >= c.state.brokers }) {
+				if a.Partition < 0 || a.Partition >= maxPartitions || len(a.Replicas) == 0 ||
+					slices.ContainsFunc(a.Replicas, func(b int32) bool { return b < 0 || int(b) >= c.state.brokers }) {
 					continue
 				}
 				for len(c.state.asked[t.Topic]) <= int(a.Partition) {

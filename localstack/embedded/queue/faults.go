@@ -76,8 +76,10 @@ func (f *faults) hold(q *Queue, m *message) {
 	f.reverse--
 	m.seq = f.firstSeq + uint64(f.reverse)
 	if f.reverse > 0 {
-		m.due = max(m.due, f.within)
-		f.held = append(f.held, m)
+		if m.due <= q.broker.now { // one with a delay of its own waits for that instead
+			m.due = f.within
+			f.held = append(f.held, m)
+		}
 		return
 	}
 	for _, other := range f.held {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -150,6 +151,10 @@ func (k *call) run() {
 		h(k)
 		return
 	}
+	if k.tooMany() {
+		k.w.err("ERR value is out of range")
+		return
+	}
 	k.s.scriptDB = *k.db
 	before := k.probe()
 	answer := k.store(k.spec.name, k.args...)
@@ -163,6 +168,23 @@ func (k *call) run() {
 	if !isError(answer) {
 		k.affect(answer, before)
 	}
+}
+
+// maxRepeated is how many elements SRANDMEMBER and its like return with repetition. Redis allows any number that fits its memory,
+// and sends them as it picks them; the store would first gather them all, under the lock.
+const maxRepeated = 1 << 20
+
+// tooMany says whether the command asks for more repeated elements than that.
+func (k *call) tooMany() bool {
+	switch k.spec.name {
+	case "srandmember", "hrandfield", "zrandmember":
+		if len(k.args) < 2 {
+			return false
+		}
+		n, err := strconv.Atoi(k.args[1])
+		return err == nil && n < -maxRepeated
+	}
+	return false
 }
 
 // key identifies a key in the selected database.

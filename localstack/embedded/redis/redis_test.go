@@ -387,6 +387,7 @@ func TestProtocol(t *testing.T) {
 		{"a bulk of 4 GB ends the connection", "*1\r\n$4294967296\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
 		{"an open quote ends the connection", "SET a 'b\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"},
 		{"a line that does not end ends the connection", strings.Repeat("x", 1<<17), "-ERR Protocol error: too big inline request\r\n"},
+		{"a huge number of random elements is refused", "SADD s a\r\nSRANDMEMBER s -9000000000\r\nSRANDMEMBER s -2", ":1\r\n-ERR value is out of range\r\n*2\r\n$1\r\na\r\n$1\r\na\r\n+OK\r\n"},
 		{"the words of another protocol are no command", "GET / HTTP/1.1\r\n", "-ERR wrong number of arguments for 'get' command\r\n+OK\r\n"},
 	} {
 		inBubble(t, c.name, func(t *testing.T, s *redis.Server) {

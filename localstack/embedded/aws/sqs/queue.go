@@ -3,6 +3,7 @@ package sqs
 import (
 	"encoding/base64"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -81,6 +82,9 @@ func (s *Service) createQueue(c *api.Call, in *createQueueInput) (*queueURLOutpu
 
 	s.changes.Lock()
 	defer s.changes.Unlock()
+	if s.closed { // a request that was under way when the cloud ended
+		return nil, &api.Error{Code: "ServiceUnavailable", Message: "The service has ended.", Status: http.StatusServiceUnavailable, Receiver: true}
+	}
 	if q := s.lookup(n); q != nil {
 		if err := s.sameAttributes(q, in.Attributes); err != nil {
 			return nil, err

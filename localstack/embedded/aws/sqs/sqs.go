@@ -33,8 +33,9 @@ type Service struct {
 	broker *engine.Broker
 	seed   [2]uint64 // of message ids
 
-	// changes is held by what creates, changes or deletes queues. Order of the locks: changes, the broker's, mu.
+	// changes is held by what creates, changes or deletes queues. Order of the locks: changes, a queue's, the broker's, mu.
 	changes sync.Mutex
+	closed  bool
 	deleted map[name]time.Time // when queues were deleted, of the last minute
 	number  uint64             // of the last queue
 	tasks   sync.WaitGroup
@@ -102,9 +103,10 @@ func (s *Service) API() *api.Service {
 	}
 }
 
-// Close deletes all queues: long polls end, message move tasks stop.
+// Close deletes all queues: long polls end, message move tasks stop. No queue is created afterwards.
 func (s *Service) Close() {
 	s.changes.Lock()
+	s.closed = true
 	for _, q := range s.all() {
 		s.remove(q)
 	}

@@ -357,6 +357,20 @@ func TestWhatAStandardQueueMayDo(t *testing.T) {
 			t.Errorf("received %q", got)
 		}
 	})
+	in("a message with a delay of its own keeps it", func(t *testing.T, c *cloud, q string) {
+		if err := c.service.DeliverReversed(q, 2, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		c.json("SendMessage", map[string]any{"QueueUrl": q, "MessageBody": "a", "DelaySeconds": 300}, &struct{}{})
+		c.send(q, "b")
+		if got := c.receive(q, 10, 0).bodies(); got != "b" {
+			t.Errorf("received %q at once", got)
+		}
+		time.Sleep(5 * time.Minute)
+		if got := c.receive(q, 10, 0).bodies(); !strings.Contains(got, "a") {
+			t.Errorf("received %q after its delay", got)
+		}
+	})
 	in("a FIFO queue does neither", func(t *testing.T, c *cloud, _ string) {
 		q := c.create("q.fifo", map[string]string{"FifoQueue": "true"})
 		if err := c.service.DeliverTwice(q, 1, 0); !errors.Is(err, queue.ErrOrdered) {
@@ -402,6 +416,9 @@ func TestEndings(t *testing.T) {
 		}()
 		if _, took := poll(c, q); took != time.Millisecond {
 			t.Errorf("the poll ended after %s", took)
+		}
+		if w := c.json("CreateQueue", map[string]string{"QueueName": "late"}, nil); w.Code != http.StatusServiceUnavailable {
+			t.Errorf("a queue created afterwards: %d %s", w.Code, w.Body)
 		}
 	})
 	in("a receipt handle of a deleted queue is not valid for the next of its name", func(t *testing.T, c *cloud) {
