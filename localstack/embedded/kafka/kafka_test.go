@@ -347,28 +347,30 @@ func TestImpossibleTopics(t *testing.T) {
 }
 
 func TestTopicsMayBeDeletedUnderAProducer(t *testing.T) {
-	cl := client(t, inMemory(t), kgo.ProducerLinger(20*time.Millisecond), kgo.RecordRetries(2), kgo.UnknownTopicRetries(1))
-	admin := kadm.NewClient(cl)
-	topics := []string{"a", "b", "c", "d", "e", "f"}
-	if _, err := admin.CreateTopics(t.Context(), 1, 1, nil, topics...); err != nil {
-		t.Fatal(err)
-	}
-	produce := func() {
-		for _, name := range topics {
-			cl.Produce(t.Context(), &kgo.Record{Topic: name, Value: []byte("x")}, nil)
-		}
-		if err := cl.Flush(t.Context()); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		cl := client(t, inMemory(t), kgo.ProducerLinger(20*time.Millisecond), kgo.RecordRetries(2), kgo.UnknownTopicRetries(1))
+		admin := kadm.NewClient(cl)
+		topics := []string{"a", "b", "c", "d", "e", "f"}
+		if _, err := admin.CreateTopics(t.Context(), 1, 1, nil, topics...); err != nil {
 			t.Fatal(err)
 		}
-	}
-	produce()
-	if _, err := admin.DeleteTopics(t.Context(), topics...); err != nil {
-		t.Fatal(err)
-	}
-	produce() // fails, of course; the cluster stays
-	if err := cl.Ping(t.Context()); err != nil {
-		t.Errorf("afterwards: %v", err)
-	}
+		produce := func() {
+			for _, name := range topics {
+				cl.Produce(t.Context(), &kgo.Record{Topic: name, Value: []byte("x")}, nil)
+			}
+			if err := cl.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		produce()
+		if _, err := admin.DeleteTopics(t.Context(), topics...); err != nil {
+			t.Fatal(err)
+		}
+		produce() // fails, of course; the cluster stays
+		if err := cl.Ping(t.Context()); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
 }
 
 func FuzzRequest(f *testing.F) {
