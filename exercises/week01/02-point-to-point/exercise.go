@@ -19,8 +19,8 @@ func Produce(ctx context.Context, client *sqs.Client, queueURL string, jobs []st
 //
 // A worker takes a job, calls do, and deletes the job if do returns nil. If do returns an error, or this process dies, the job
 // stays in the queue and somebody else can have it two minutes later at the latest. As long as do runs, nobody else gets the job,
-// however long it takes (an hour, say). Errors of SQS do not end Consume: it tries again until ctx ends. A worker with nothing to
-// do waits, and does not poll without a pause.
+// however long it takes (an hour, say). Errors of SQS do not end Consume: it waits a little and tries again, until ctx ends. A
+// worker with nothing to do waits, and does not poll without a pause.
 //
 // When ctx ends no new job is begun. What is being done is finished, and deleted, before Consume returns; do's own
 // context does not end with ctx.

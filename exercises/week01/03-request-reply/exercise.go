@@ -32,8 +32,9 @@ func (r *requester) Run(ctx context.Context) error {
 // Respond answers the requests in the queue requestsURL, one after the other, until ctx ends, and then returns nil.
 //
 // It calls answer with the question, sends what it returns to the request's return address, under the request's correlation id,
-// and only then deletes the request. If answer fails, there is no reply and the request comes back. What is being answered when
-// ctx ends is answered to the end; answer's own context does not end with ctx.
+// and only then deletes the request. If answer fails, there is no reply and the request comes back; if it fails or this process
+// dies, another responder can have the request two minutes later at the latest. After an error of SQS, Respond waits a little and
+// goes on. What is being answered when ctx ends is answered to the end; answer's own context does not end with ctx.
 func Respond(ctx context.Context, client *sqs.Client, requestsURL string, answer func(ctx context.Context, question string) (string, error)) error {
 	lab.TODO("receive requests; answer, reply, delete")
 	return nil

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -107,7 +110,12 @@ var (
 	}
 	gaveUp = grade.Finding{
 		Name: "gave-up", Func: "Consume",
-		Cause:  "You return when a call to SQS fails. The client has tried three times by then, but a throttle or an outage can take longer: wait a little and go on, until ctx ends.",
+		Cause:  "You return when a call to SQS fails, or you wait too long between tries. The client has tried three times by then, but a throttle or an outage can take longer: wait a little and go on, until ctx ends.",
+		Lesson: "week01#sqs",
+	}
+	hammers = grade.Finding{
+		Name: "hammers-when-refused", Func: "Consume",
+		Cause:  "When a call fails you try again at once. The client pauses only between the few tries of one call, and not at all if its retries are turned off or used up. A service in trouble gets hundreds of calls a second from each process then. Wait a second before you go on.",
 		Lesson: "week01#sqs",
 	}
 )
@@ -117,7 +125,7 @@ var Exercise = grade.Exercise[Implementation]{
 	Services: []string{"aws"},
 	Findings: []grade.Finding{
 		notSent, saidSent, notDone, neverDeleted, oneAtATime, tooManyAtOnce, failedJobLost, lostInCrash, hiddenTooLong,
-		doneTwice, waitedTooLong, workCutOff, doneAgainAfterStop, beganAfterStop, pollsWithoutPause, neverStops, gaveUp,
+		doneTwice, waitedTooLong, workCutOff, doneAgainAfterStop, beganAfterStop, pollsWithoutPause, neverStops, gaveUp, hammers,
 	},
 	Scenarios: []grade.Scenario[Implementation]{
 		{Name: "27 jobs are produced", Run: produce},
@@ -128,7 +136,7 @@ var Exercise = grade.Exercise[Implementation]{
 		{Name: "a job takes an hour", Run: long},
 		{Name: "many jobs wait, each takes 20 seconds", Run: backlog},
 		{Name: "the process is told to stop in the middle of a job", Run: stop},
-		{Name: "SQS refuses calls for a while", Run: throttle},
+		{Name: "SQS has a bad minute", Run: refusing},
 		{Name: "little to do", Run: idle},
 	},
 }
@@ -136,6 +144,9 @@ var Exercise = grade.Exercise[Implementation]{
 const (
 	recovery = 2 * time.Minute  // after a crash, until somebody else can have the job
 	toStop   = 30 * time.Second // what a stopping process is given, after its work
+
+	badMinute = time.Minute
+	hammering = 1200 // calls in it; a pause of 50 ms between two makes fewer
 )
 
 func produce(l *grade.Lab, impl Implementation) {
@@ -309,7 +320,9 @@ func long(l *grade.Lab, impl Implementation) {
 		}
 		if n := q.count(); n > 0 {
 			l.Report(neverDeleted, fmt.Sprintf("A job took an hour and another one no time. Both were done; %d are still in the queue.", n), "What is done is deleted.")
+			return
 		}
+		l.Cost(1, 1000) // the job of an hour: its heartbeats, and three workers who wait meanwhile
 	}
 }
 
@@ -399,21 +412,28 @@ func stop(l *grade.Lab, impl Implementation) {
 	}
 }
 
-func throttle(l *grade.Lab, impl Implementation) {
+func refusing(l *grade.Lab, impl Implementation) {
 	q := newQueue(l)
 	q.send(4)
 	p := l.Process("consumer")
-	p.Throttle("ReceiveMessage", 20)
-	c := consumeIn(p, impl, q, 1, func(context.Context, string, int) error { return nil })
+	config, sick := down(p, badMinute)
+	c := consumeWith(sqs.NewFromConfig(config), p, impl, q, 1, func(context.Context, string, int) error { return nil })
+	for range int(badMinute / time.Second) {
+		time.Sleep(time.Second)
+		if n := sick.calls.Load(); n > hammering {
+			l.Report(hammers, fmt.Sprintf("SQS was down, and one worker called it %d times within %v.", n, badMinute-time.Until(sick.until).Round(time.Second)), "It waits a little before it calls again.")
+			return
+		}
+	}
 	if !wait(l, 5*time.Minute, c) {
 		return
 	}
 	w := c.summary()
 	switch {
 	case c.ended():
-		l.Report(gaveUp, fmt.Sprintf("SQS refused 20 calls of ReceiveMessage, and Consume returned: %v.", c.err), "Consume tries again until ctx ends.")
+		l.Report(gaveUp, fmt.Sprintf("SQS refused all calls for a minute, and Consume returned: %v.", c.err), "Consume tries again until ctx ends.")
 	case w.distinct < 4:
-		l.Report(gaveUp, fmt.Sprintf("SQS refused 20 calls of ReceiveMessage. Five minutes later, %d of 4 jobs were done.", w.distinct), "Consume tries again until ctx ends.")
+		l.Report(gaveUp, fmt.Sprintf("SQS refused all calls for a minute. Five minutes after that, %d of 4 jobs were done.", w.distinct), "Consume tries again until ctx ends.")
 	default:
 		c.stop(l)
 	}
@@ -550,6 +570,10 @@ func consume(l *grade.Lab, impl Implementation, q *queue, name string, workers i
 }
 
 func consumeIn(p *grade.Process, impl Implementation, q *queue, workers int, do func(ctx context.Context, job string, times int) error) *consumer {
+	return consumeWith(client(p), p, impl, q, workers, do)
+}
+
+func consumeWith(client *sqs.Client, p *grade.Process, impl Implementation, q *queue, workers int, do func(ctx context.Context, job string, times int) error) *consumer {
 	c := &consumer{process: p, workers: workers, done: make(chan struct{})}
 	c.log.times, c.log.done = map[string]int{}, map[string][]time.Time{}
 	started := make(chan struct{})
@@ -557,7 +581,7 @@ func consumeIn(p *grade.Process, impl Implementation, q *queue, workers int, do 
 		ctx, c.cancel = context.WithCancel(ctx)
 		close(started)
 		defer close(c.done)
-		c.err = impl.Consume(ctx, client(p), q.url, workers, func(ctx context.Context, job string) error {
+		c.err = impl.Consume(ctx, client, q.url, workers, func(ctx context.Context, job string) error {
 			if p.Crashed() {
 				return errors.New("the process is dead")
 			}
@@ -650,4 +674,39 @@ func (c *consumer) stop(l *grade.Lab) bool {
 		return false
 	}
 	return true
+}
+
+// outage makes a process's clients see an SQS that answers nothing but errors, for a while.
+type outage struct {
+	next  aws.HTTPClient
+	until time.Time
+	calls atomic.Int64 // that it refused; the client's own retries are calls too
+}
+
+// down returns the configuration of a process whose SQS is down for d from now on.
+func down(p *grade.Process, d time.Duration) (aws.Config, *outage) {
+	config := p.AWS()
+	o := &outage{next: config.HTTPClient, until: time.Now().Add(d)}
+	config.HTTPClient = o
+	return config, o
+}
+
+// Do refuses the request with what SQS answers when something is broken there (Amazon SQS API Reference, "Common Errors",
+// 2026-12-01).
+func (o *outage) Do(r *http.Request) (*http.Response, error) {
+	if !time.Now().Before(o.until) {
+		return o.next.Do(r)
+	}
+	o.calls.Add(1)
+	select {
+	case <-time.After(grade.AWSLatency):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	const body = `{"__type":"com.amazonaws.sqs#ServiceUnavailable","message":"SQS is down for a moment."}`
+	return &http.Response{
+		Status: "503 Service Unavailable", StatusCode: http.StatusServiceUnavailable, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
+		Body: io.NopCloser(strings.NewReader(body)), Request: r,
+	}, nil
 }

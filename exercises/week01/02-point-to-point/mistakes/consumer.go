@@ -25,6 +25,7 @@ type consumer struct {
 	longPoll  int32         // seconds
 	lease     int32         // seconds
 	heartbeat time.Duration // 0: none
+	options   func(o *sqs.Options)
 	fetchWith func(ctx context.Context) context.Context
 	workWith  func(ctx context.Context) context.Context
 	endWith   func(ctx context.Context) context.Context
@@ -40,6 +41,7 @@ func with(change func(c *consumer)) grader.Implementation {
 			c := &consumer{
 				client: client, queue: aws.String(queueURL), do: do,
 				batch: 1, longPoll: 20, lease: 30, heartbeat: 10 * time.Second,
+				options:   func(*sqs.Options) {},
 				fetchWith: func(ctx context.Context) context.Context { return ctx },
 				workWith:  context.WithoutCancel,
 				endWith:   context.WithoutCancel,
@@ -69,7 +71,7 @@ func (c *consumer) work(ctx context.Context) {
 	for c.goOn(ctx, received) {
 		got, err := c.client.ReceiveMessage(c.fetchWith(ctx), &sqs.ReceiveMessageInput{
 			QueueUrl: c.queue, MaxNumberOfMessages: c.batch, WaitTimeSeconds: c.longPoll, VisibilityTimeout: c.lease,
-		})
+		}, c.options)
 		if err != nil {
 			if !c.failed(ctx, err) {
 				return

@@ -14,7 +14,7 @@ type Requester interface {
 	// it returns an error that wraps ctx.Err(); a reply that comes later is received, deleted and given to nobody.
 	Ask(ctx context.Context, question string) (answer string, err error)
 
-	// Run receives the replies until ctx ends, and then returns nil. It survives errors of SQS. It is called once, in a
-	// goroutine of its own; without it, Ask gets no answers.
+	// Run receives the replies until ctx ends, deletes what it has received, and then returns nil. It survives errors of SQS, and
+	// waits a little after each. It is called once, in a goroutine of its own; without it, Ask gets no answers.
 	Run(ctx context.Context) error
 }

@@ -5,6 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,6 +43,11 @@ var (
 		Name: "reply-left-behind", Func: "NewRequester",
 		Cause:  "A reply was received and not deleted, so it comes back, again and again, for days. Delete every reply, the unwanted ones as well.",
 		Lesson: "week01#request-reply",
+	}
+	replyLeftOnStop = grade.Finding{
+		Name: "reply-left-on-stop", Func: "NewRequester",
+		Cause:  "ctx ended while Run had a reply in its hands, and the delete used that context, so it failed. Delete with context.WithoutCancel(ctx) and a timeout, and return after that.",
+		Lesson: "week01#the-traps",
 	}
 	mixedUp = grade.Finding{
 		Name: "answers-mixed-up", Func: "NewRequester",
@@ -91,6 +100,11 @@ var (
 		Cause:  "You deleted the request before the reply was sent. When the process died between the two, nobody was left to answer.",
 		Lesson: "week01#point-to-point",
 	}
+	hiddenTooLong = grade.Finding{
+		Name: "hidden-too-long", Func: "Respond",
+		Cause:  "Your visibility timeout is so long that a request stays hidden when answer has failed or the process has died. An answer takes ten seconds at most: the queue's 30 s are enough for one request at a time.",
+		Lesson: "week01#the-traps",
+	}
 	failedDropped = grade.Finding{
 		Name: "failed-request-dropped", Func: "Respond",
 		Cause:  "answer returned an error and you deleted the request, or replied. Leave it: it becomes visible again and is tried again.",
@@ -109,7 +123,12 @@ var (
 	}
 	gaveUp = grade.Finding{
 		Name: "gave-up", Func: "NewRequester",
-		Cause:  "You return when a call to SQS fails. Wait a little and go on, until ctx ends.",
+		Cause:  "You return when a call to SQS fails, or you wait too long between tries. Wait a little and go on, until ctx ends.",
+		Lesson: "week01#sqs",
+	}
+	hammers = grade.Finding{
+		Name: "hammers-when-refused", Func: "NewRequester",
+		Cause:  "When a call fails you try again at once. The client pauses only between the few tries of one call, and not at all if its retries are turned off or used up. A service in trouble gets hundreds of calls a second from each process then. Wait a second before you go on.",
 		Lesson: "week01#sqs",
 	}
 )
@@ -118,8 +137,9 @@ var (
 var Exercise = grade.Exercise[Implementation]{
 	Services: []string{"aws"},
 	Findings: []grade.Finding{
-		notTheFormat, noAnswer, replyLeftBehind, mixedUp, answerDelayed, answerLost, ignoresTimeout, lateReplyTaken, answerFromBefore,
-		stalled, noReply, requestLeftBehind, requestLost, failedDropped, cutOff, neverStops, gaveUp,
+		notTheFormat, noAnswer, replyLeftBehind, replyLeftOnStop, mixedUp, answerDelayed, answerLost, ignoresTimeout, lateReplyTaken,
+		answerFromBefore, stalled, noReply, requestLeftBehind, requestLost, hiddenTooLong, failedDropped, cutOff, neverStops, gaveUp,
+		hammers,
 	},
 	Scenarios: []grade.Scenario[Implementation]{
 		{Name: "one question is asked", Run: one},
@@ -127,19 +147,24 @@ var Exercise = grade.Exercise[Implementation]{
 		{Name: "the reply comes too late", Run: late},
 		{Name: "replies come twice", Run: twice},
 		{Name: "a requester dies and is started again", Run: restart},
+		{Name: "a requester is told to stop with a reply in its hands", Run: stopRequester},
 		{Name: "two requests wait for a responder", Run: respond},
 		{Name: "a responder dies before it replies", Run: crash},
 		{Name: "the answer fails at first", Run: fail},
 		{Name: "a responder is told to stop in the middle of an answer", Run: stop},
-		{Name: "SQS refuses calls for a while", Run: throttle},
+		{Name: "SQS has a bad minute", Run: refusing},
 		{Name: "three requesters, two responders, and requests that come twice", Run: together},
 	},
 }
 
 const (
-	soon     = 5 * time.Second // for what takes a few calls
-	recovery = 2 * time.Minute // after a crash, until somebody else has answered
+	soon     = 5 * time.Second  // for what takes a few calls
+	recovery = 2 * time.Minute  // after a crash or an error, until somebody else can have the request
+	slack    = 30 * time.Second // and has answered it
 	toStop   = 30 * time.Second
+
+	badMinute = time.Minute
+	hammering = 1200 // calls in it; a pause of 50 ms between two makes fewer
 )
 
 func one(l *grade.Lab, impl Implementation) {
@@ -307,7 +332,7 @@ func twice(l *grade.Lab, impl Implementation) {
 func restart(l *grade.Lab, impl Implementation) {
 	d := newDesk(l)
 	var mu sync.Mutex
-	var held []request
+	var held, fresh []request
 	open := false
 	d.serve(func(r request) {
 		mu.Lock()
@@ -316,6 +341,7 @@ func restart(l *grade.Lab, impl Implementation) {
 			mu.Unlock()
 			return
 		}
+		fresh = append(fresh, r)
 		mu.Unlock()
 		time.Sleep(3 * time.Second)
 		d.reply(r, "re: "+r.question)
@@ -338,6 +364,7 @@ func restart(l *grade.Lab, impl Implementation) {
 	for _, r := range held {
 		d.reply(r, "re: "+r.question)
 	}
+	old := slices.Clone(held)
 	mu.Unlock()
 	after := d.requester(impl, "second process", "replies")
 	for i := range 3 {
@@ -355,7 +382,54 @@ func restart(l *grade.Lab, impl Implementation) {
 			return
 		}
 	}
+	mu.Lock()
+	defer mu.Unlock()
+	if from, to := ids(old), ids(fresh); numbered(slices.Concat(old, fresh)) {
+		l.Report(answerFromBefore,
+			fmt.Sprintf("The ids of a process's requests were %s, and those of its successor's %s. A variable that counts survived here, where both are in one program; it does not survive a process.", from, to),
+			"A process never uses an id of the one before it.")
+		return
+	}
 	after.stop()
+}
+
+func ids(requests []request) string {
+	var ids []string
+	for _, r := range requests {
+		ids = append(ids, r.id)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// numbered says whether the ids of all requests are small numbers. Nothing but a count from the process's start makes them so.
+func numbered(requests []request) bool {
+	return !slices.ContainsFunc(requests, func(r request) bool {
+		n, err := strconv.Atoi(r.id)
+		return err != nil || n < 0 || n > 1000
+	})
+}
+
+// stopRequester ends the context of Run when the answer is there and the reply not yet deleted.
+func stopRequester(l *grade.Lab, impl Implementation) {
+	d := newDesk(l)
+	shop := d.requester(impl, "requester", "replies")
+	d.serve(func(r request) {
+		time.Sleep(2 * time.Second)
+		d.reply(r, "4.20")
+	})
+	shop.process.Delay("DeleteMessage", 500*time.Millisecond)
+	shop.process.Delay("DeleteMessageBatch", 500*time.Millisecond)
+	a := shop.ask("how much is the fish?", time.Minute)
+	if !a.returned || a.err != nil {
+		l.Report(noAnswer, fmt.Sprintf("A reply was sent, and Ask returned no answer (error: %v).", a.err), "Ask returns the answer.")
+		return
+	}
+	if !shop.stop() {
+		return
+	}
+	if d.count(shop.repliesURL) > 0 {
+		l.Report(replyLeftOnStop, "Ask returned the answer, and at once ctx ended. Run returned, and the reply is still in the queue.", "What Run has received is deleted before it returns.")
+	}
 }
 
 func respond(l *grade.Lab, impl Implementation) {
@@ -405,18 +479,19 @@ func crash(l *grade.Lab, impl Implementation) {
 	}
 	second := d.responder(impl, "second responder", shout)
 	var m *types.Message
-	for began := time.Now(); m == nil && time.Since(began) < recovery; {
+	for began := time.Now(); m == nil && time.Since(began) < recovery+slack; {
 		m = d.receive(replies, 20)
 	}
-	if m == nil {
-		what := "The request is still hidden."
-		if d.count(d.requests) == 0 {
-			what = "The request is gone."
-		}
-		l.Report(requestLost, "A responder died when it was about to reply. Two minutes later another one had not answered. "+what, "The request is still in the queue, and another responder answers it.")
-		return
+	switch {
+	case m != nil:
+		second.stop()
+	case d.count(d.requests) == 0:
+		l.Report(requestLost, "A responder died when it was about to reply. The request is gone.", "The request is still in the queue, and another responder answers it.")
+	case second.ended():
+		l.Report(gaveUp, fmt.Sprintf("A request was in the queue, and Respond returned: %v.", second.err), "Respond goes on until ctx ends.")
+	default:
+		l.Report(hiddenTooLong, "A responder died when it was about to reply. Two and a half minutes later another one had not answered, and the request was still in the queue.", "Within two minutes it is visible again, and another responder answers it.")
 	}
-	second.stop()
 }
 
 func fail(l *grade.Lab, impl Implementation) {
@@ -431,14 +506,16 @@ func fail(l *grade.Lab, impl Implementation) {
 		return "4.20", nil
 	})
 	var m *types.Message
-	for began := time.Now(); m == nil && time.Since(began) < recovery; {
+	for began := time.Now(); m == nil && time.Since(began) < recovery+slack; {
 		m = d.receive(replies, 20)
 	}
 	switch {
 	case s.ended():
 		l.Report(gaveUp, fmt.Sprintf("answer returned an error, and Respond returned: %v.", s.err), "Respond goes on until ctx ends.")
+	case m == nil && tries.Load() == 1 && d.count(d.requests) > 0:
+		l.Report(hiddenTooLong, "answer returned an error. Two and a half minutes later the request was still hidden.", "Within two minutes it is visible again, and is answered.")
 	case m == nil:
-		l.Report(failedDropped, fmt.Sprintf("answer returned an error. In the two minutes after it was called %d times more, and there was no reply.", tries.Load()-1), "The request comes back, is answered and replied to.")
+		l.Report(failedDropped, fmt.Sprintf("answer returned an error. In the two and a half minutes after it was called %d times more, and there was no reply.", tries.Load()-1), "The request comes back, is answered and replied to.")
 	case aws.ToString(m.Body) != "4.20":
 		l.Report(failedDropped, fmt.Sprintf("answer returned an error, and there was a reply: %q.", aws.ToString(m.Body)), "There is no reply until answer succeeds.")
 	default:
@@ -483,22 +560,32 @@ func stop(l *grade.Lab, impl Implementation) {
 	}
 }
 
-func throttle(l *grade.Lab, impl Implementation) {
+func refusing(l *grade.Lab, impl Implementation) {
 	d := newDesk(l)
-	shop := d.requester(impl, "requester", "replies")
-	p := l.Process("responder")
-	p.Throttle("ReceiveMessage", 20)
-	desk := d.responderIn(p, impl, shout)
-	shop.process.Throttle("ReceiveMessage", 20)
-	time.Sleep(5 * time.Minute) // the client slows down when it is refused
+	p := l.Process("requester")
+	config, shopsSick := down(p, badMinute)
+	shop := d.requesterWith(config, p, impl, "replies")
+	p = l.Process("responder")
+	config, desksSick := down(p, badMinute)
+	desk := d.responderWith(config, p, impl, shout)
+	for range int(badMinute / time.Second) {
+		time.Sleep(time.Second)
+		for name, sick := range map[string]*outage{"Run": shopsSick, "Respond": desksSick} {
+			if n := sick.calls.Load(); n > hammering {
+				l.Report(hammers, fmt.Sprintf("SQS was down, and %s called it %d times within %v.", name, n, badMinute-time.Until(sick.until).Round(time.Second)), "It waits a little before it calls again.")
+				return
+			}
+		}
+	}
+	time.Sleep(5 * time.Minute) // whoever waits longer after each error is late for it
 	a := shop.ask("anybody there?", 5*time.Minute)
 	switch {
 	case shop.ended():
-		l.Report(gaveUp, fmt.Sprintf("SQS refused some calls of ReceiveMessage, and Run returned: %v.", shop.err), "Run goes on until ctx ends.")
+		l.Report(gaveUp, fmt.Sprintf("SQS refused all calls for a minute, and Run returned: %v.", shop.err), "Run goes on until ctx ends.")
 	case desk.ended():
-		l.Report(gaveUp, fmt.Sprintf("SQS refused some calls of ReceiveMessage, and Respond returned: %v.", desk.err), "Respond goes on until ctx ends.")
+		l.Report(gaveUp, fmt.Sprintf("SQS refused all calls for a minute, and Respond returned: %v.", desk.err), "Respond goes on until ctx ends.")
 	case !a.returned || a.err != nil:
-		l.Report(gaveUp, "SQS refused some calls of ReceiveMessage. A question asked five minutes later got no answer.", "Run and Respond go on until ctx ends.")
+		l.Report(gaveUp, "SQS refused all calls for a minute. A question asked five minutes after that got no answer.", "Run and Respond go on until ctx ends.")
 	default:
 		_ = desk.stop() && shop.stop()
 	}
@@ -708,9 +795,13 @@ func (d *desk) responder(impl Implementation, name string, answer func(ctx conte
 }
 
 func (d *desk) responderIn(p *grade.Process, impl Implementation, answer func(ctx context.Context, question string) (string, error)) *running {
+	return d.responderWith(p.AWS(), p, impl, answer)
+}
+
+func (d *desk) responderWith(config aws.Config, p *grade.Process, impl Implementation, answer func(ctx context.Context, question string) (string, error)) *running {
 	r := &running{}
 	r.start(d.lab, p, "Respond", func(ctx context.Context) error {
-		return impl.Respond(ctx, sqs.NewFromConfig(p.AWS()), d.requests, func(ctx context.Context, question string) (string, error) {
+		return impl.Respond(ctx, sqs.NewFromConfig(config), d.requests, func(ctx context.Context, question string) (string, error) {
 			if p.Crashed() {
 				return "", errors.New("the process is dead")
 			}
@@ -729,9 +820,13 @@ type requester struct {
 
 func (d *desk) requester(impl Implementation, name, replies string) *requester {
 	p := d.lab.Process(name)
+	return d.requesterWith(p.AWS(), p, impl, replies)
+}
+
+func (d *desk) requesterWith(config aws.Config, p *grade.Process, impl Implementation, replies string) *requester {
 	r := &requester{repliesURL: d.queue(replies)}
 	_ = p.Do(func(context.Context) error {
-		r.r = impl.NewRequester(sqs.NewFromConfig(p.AWS()), d.requests, r.repliesURL)
+		r.r = impl.NewRequester(sqs.NewFromConfig(config), d.requests, r.repliesURL)
 		return nil
 	})
 	r.start(d.lab, p, "Run", func(ctx context.Context) error {
@@ -774,4 +869,39 @@ func (r *requester) ask(question string, timeout time.Duration) asked {
 	case <-time.After(timeout + time.Minute):
 		return asked{took: time.Since(began)}
 	}
+}
+
+// outage makes a process's clients see an SQS that answers nothing but errors, for a while.
+type outage struct {
+	next  aws.HTTPClient
+	until time.Time
+	calls atomic.Int64 // that it refused; the client's own retries are calls too
+}
+
+// down returns the configuration of a process whose SQS is down for d from now on.
+func down(p *grade.Process, d time.Duration) (aws.Config, *outage) {
+	config := p.AWS()
+	o := &outage{next: config.HTTPClient, until: time.Now().Add(d)}
+	config.HTTPClient = o
+	return config, o
+}
+
+// Do refuses the request with what SQS answers when something is broken there (Amazon SQS API Reference, "Common Errors",
+// 2026-12-01).
+func (o *outage) Do(r *http.Request) (*http.Response, error) {
+	if !time.Now().Before(o.until) {
+		return o.next.Do(r)
+	}
+	o.calls.Add(1)
+	select {
+	case <-time.After(grade.AWSLatency):
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+	const body = `{"__type":"com.amazonaws.sqs#ServiceUnavailable","message":"SQS is down for a moment."}`
+	return &http.Response{
+		Status: "503 Service Unavailable", StatusCode: http.StatusServiceUnavailable, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
+		Body: io.NopCloser(strings.NewReader(body)), Request: r,
+	}, nil
 }

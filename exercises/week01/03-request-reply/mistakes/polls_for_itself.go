@@ -42,7 +42,7 @@ func (p *poller) Ask(ctx context.Context, question string) (string, error) {
 		for _, m := range messages {
 			take, drop := p.look(attribute(m, grader.CorrelationID) == id)
 			if drop || take {
-				remove(ctx, p.client, p.replies, m)
+				remove(context.WithoutCancel(ctx), p.client, p.replies, m)
 			}
 			if take {
 				return aws.ToString(m.Body), nil

@@ -32,6 +32,8 @@ type requester struct {
 	deadline   bool               // Ask looks at its context
 	hand       func(ctx context.Context, answers chan<- string, answer string)
 	remove     bool // replies are deleted
+	deleteWith func(ctx context.Context) context.Context
+	options    func(o *sqs.Options) // of a receive
 	failed     func(ctx context.Context) (goOn bool)
 }
 
@@ -42,7 +44,8 @@ func asking(change func(r *requester)) grader.Implementation {
 				client: client, requests: requestsURL, replies: repliesURL, waiting: map[string]chan string{},
 				newID: func(string) string { return rand.Text() },
 				names: []string{"All"}, newChannel: func() chan string { return make(chan string, 1) },
-				forget: true, hand: ifThereIsRoom, deadline: true, remove: true, failed: pause,
+				forget: true, hand: ifThereIsRoom, deadline: true, remove: true, deleteWith: context.WithoutCancel, failed: pause,
+				options: func(*sqs.Options) {},
 			}
 			change(r)
 			return r
@@ -79,7 +82,7 @@ func (r *requester) Ask(ctx context.Context, question string) (string, error) {
 
 func (r *requester) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		messages, err := receive(ctx, r.client, r.replies, r.names)
+		messages, err := receive(ctx, r.client, r.replies, r.names, r.options)
 		if err != nil {
 			if !r.failed(ctx) {
 				return err
@@ -94,7 +97,7 @@ func (r *requester) Run(ctx context.Context) error {
 				r.hand(ctx, answers, aws.ToString(m.Body))
 			}
 			if r.remove {
-				remove(ctx, r.client, r.replies, m)
+				remove(r.deleteWith(ctx), r.client, r.replies, m)
 			}
 		}
 	}
@@ -117,8 +120,8 @@ func send(ctx context.Context, client *sqs.Client, queueURL, body string, attrib
 	return err
 }
 
-func receive(ctx context.Context, client *sqs.Client, queueURL string, names []string) ([]types.Message, error) {
-	got, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(queueURL), WaitTimeSeconds: 20, MessageAttributeNames: names})
+func receive(ctx context.Context, client *sqs.Client, queueURL string, names []string, options ...func(o *sqs.Options)) ([]types.Message, error) {
+	got, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: aws.String(queueURL), WaitTimeSeconds: 20, MessageAttributeNames: names}, options...)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +129,7 @@ func receive(ctx context.Context, client *sqs.Client, queueURL string, names []s
 }
 
 func remove(ctx context.Context, client *sqs.Client, queueURL string, m types.Message) {
-	_, _ = client.DeleteMessage(context.WithoutCancel(ctx), &sqs.DeleteMessageInput{QueueUrl: aws.String(queueURL), ReceiptHandle: m.ReceiptHandle})
+	_, _ = client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: aws.String(queueURL), ReceiptHandle: m.ReceiptHandle})
 }
 
 func attribute(m types.Message, name string) string {

@@ -17,6 +17,7 @@ type step struct {
 	request types.Message
 	answer  func(ctx context.Context) (string, error)
 	reply   func(ctx context.Context, answer string) error
+	hold    func(seconds int32)
 	remove  func()
 }
 
@@ -38,7 +39,12 @@ func answering(handle func(s step)) grader.Implementation {
 						reply: func(ctx context.Context, answer string) error {
 							return send(ctx, client, attribute(m, grader.ReplyTo), answer, map[string]string{grader.CorrelationID: attribute(m, grader.CorrelationID)})
 						},
-						remove: func() { remove(ctx, client, requestsURL, m) },
+						hold: func(seconds int32) {
+							_, _ = client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
+								QueueUrl: aws.String(requestsURL), ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: seconds,
+							})
+						},
+						remove: func() { remove(context.WithoutCancel(ctx), client, requestsURL, m) },
 					})
 				}
 			}

@@ -24,7 +24,7 @@ type Implementation struct {
 var (
 	notDelivered = grade.Finding{
 		Name: "not-delivered", Func: "NewHub",
-		Cause:  "The channel that Publish uses and the pattern that Subscribe uses do not fit together, or a message that came in found no subscriber. redis-cli MONITOR or PSUBSCRIBE * shows what goes over the wire.",
+		Cause:  "The channel that Publish uses and the pattern that Subscribe uses do not fit together, or a message that came in found no subscriber. Write down both, for user ann and kind mail, and compare them; then follow a message from the reader to its subscriber.",
 		Lesson: "week01#redis-pubsub",
 		NoCase: "the ways to lose a notification have findings of their own",
 	}
@@ -46,6 +46,11 @@ var (
 	lostBeforeSubscribed = grade.Finding{
 		Name: "lost-before-subscribed", Func: "NewHub",
 		Cause:  "Subscribe returned before Redis had confirmed the pattern. PSubscribe sends the command and returns; the confirmation comes in among the messages, as a *redis.Subscription (ChannelWithSubscriptions).",
+		Lesson: "week01#the-traps",
+	}
+	endedWithContext = grade.Finding{
+		Name: "ended-with-its-context", Func: "NewHub",
+		Cause:  "The subscription uses the ctx of Subscribe after Subscribe has returned: a goroutine waits for its end, or receives with it. It is the context of one call, that of a web request for instance, and ends soon. What goes on after the call needs a context of its own, which Close ends.",
 		Lesson: "week01#the-traps",
 	}
 	stalled = grade.Finding{
@@ -73,6 +78,11 @@ var (
 		Cause:  "A payload that could not be decoded ended your reader. Anybody can publish anything to a channel: skip what is not a notification and go on. Fields that you do not know are no fault, a newer version may send them.",
 		Lesson: "week01#publish-subscribe",
 	}
+	passedGarbageOn = grade.Finding{
+		Name: "garbage-passed-on", Func: "NewHub",
+		Cause:  "You did not look at the error of json.Unmarshal, and passed on what it left in the struct: an empty notification, or half of one. Skip what cannot be decoded.",
+		Lesson: "week01#publish-subscribe",
+	}
 	silent = grade.Finding{
 		Name: "silent-after-disconnect", Func: "NewHub",
 		Cause:  "Your reader ends at the first error of Receive. A lost connection is an everyday matter: the next call connects and subscribes again, and the channels of PubSub do all of it by themselves.",
@@ -88,6 +98,11 @@ var (
 		Cause:  "Close left the channel of notifications open. Whoever ranges over it waits for ever.",
 		Lesson: "week01#redis-pubsub",
 		NoCase: "it is a slip, not a misunderstanding",
+	}
+	closeDidNotWait = grade.Finding{
+		Name: "close-does-not-wait", Func: "NewHub",
+		Cause:  "Close tells the hub's goroutines to end, and returns before they have. Whoever called it closes the Redis client next, or ends the process, with them in the middle of something. Wait for them, with a sync.WaitGroup for instance.",
+		Lesson: "week01#the-traps",
 	}
 	stillSubscribed = grade.Finding{
 		Name: "still-subscribed", Func: "NewHub",
@@ -111,14 +126,16 @@ var (
 var Exercise = grade.Exercise[Implementation]{
 	Services: []string{"redis"},
 	Findings: []grade.Finding{
-		notDelivered, notTheFormat, deliveredTwice, toldTheWrongUser, lostBeforeSubscribed, stalled, unbounded, keptTheOldest,
-		notCounted, killedByBadMessage, silent, closedSomeoneElses, notClosed, stillSubscribed, leaks, failed,
+		notDelivered, notTheFormat, deliveredTwice, toldTheWrongUser, lostBeforeSubscribed, endedWithContext, stalled,
+		unbounded, keptTheOldest, notCounted, killedByBadMessage, passedGarbageOn, silent, closedSomeoneElses, notClosed,
+		closeDidNotWait, stillSubscribed, leaks, failed,
 	},
 	Scenarios: []grade.Scenario[Implementation]{
 		{Name: "everybody gets what they listen to", Run: topics},
 		{Name: "users and kinds have difficult names", Run: names},
 		{Name: "a program in another language takes part", Run: format},
 		{Name: "something is published right after Subscribe", Run: right},
+		{Name: "the context of Subscribe ends", Run: contextEnds},
 		{Name: "a subscriber does not read", Run: slow},
 		{Name: "the connection is lost", Run: disconnect},
 		{Name: "subscribers come and go", Run: unsubscribe},
@@ -335,6 +352,12 @@ func format(l *grade.Lab, impl Implementation) {
 			"What cannot be decoded is skipped, and what comes after it arrives.")
 		return
 	}
+	for _, g := range got.all() {
+		if !same(g, n) && !same(g, next) {
+			l.Report(passedGarbageOn, fmt.Sprintf("Somebody published to the same channel what is no notification. A subscriber got one with the ID %q, the user %q and the text %q.", g.ID, g.User, g.Text), "What cannot be decoded is skipped.")
+			return
+		}
+	}
 	_ = shop.close(l) && gateway.close(l)
 }
 
@@ -382,6 +405,37 @@ func right(l *grade.Lab, impl Implementation) {
 			}
 			return
 		}
+	}
+	_ = shop.close(l) && gateway.close(l)
+}
+
+func contextEnds(l *grade.Lab, impl Implementation) {
+	shop, gateway := start(l, impl, "shop"), start(l, impl, "gateway")
+	var s Subscription
+	var cancel context.CancelFunc
+	ok := gateway.do(l, "Subscribe", func(ctx context.Context) (err error) {
+		ctx, cancel = context.WithCancel(ctx)
+		s, err = gateway.hub.Subscribe(ctx, Topic{User: "ann"}, 10)
+		return err
+	})
+	if !ok || s == nil {
+		return
+	}
+	got := read(s)
+	cancel()
+	time.Sleep(soon)
+	const expected = "The subscription goes on until its Close or the hub's."
+	if got.closed() {
+		l.Report(endedWithContext, "Subscribe returned, and then its context ended. The channel of notifications was closed, and nobody had called Close.", expected)
+		return
+	}
+	if !shop.publish(l, note("1", "ann", "mail")) {
+		return
+	}
+	time.Sleep(soon)
+	if got.ids() != "1" {
+		l.Report(endedWithContext, fmt.Sprintf("Subscribe returned, and then its context ended. Notification 1 was published after that, and the subscriber got [%s].", got.ids()), expected)
+		return
 	}
 	_ = shop.close(l) && gateway.close(l)
 }
@@ -542,22 +596,44 @@ func closing(l *grade.Lab, impl Implementation) {
 	ours := redis.NewClient(l.Cloud().Redis())
 	defer ours.Close()
 	shop, gateway := start(l, impl, "shop"), start(l, impl, "gateway")
-	one, unread := gateway.subscribe(l, Topic{User: "ann"}, 1), gateway.subscribe(l, Topic{}, 1)
-	if one == nil || unread == nil {
+	one := gateway.subscribe(l, Topic{User: "ann"}, 1)
+	if one == nil {
 		return
 	}
 	got := read(one)
+	unread := make([]Subscription, 20)
+	for i := range unread {
+		if unread[i] = gateway.subscribe(l, Topic{Kind: "mail"}, 1); unread[i] == nil {
+			return
+		}
+	}
 	for range 5 {
 		if !shop.publish(l, note("1", "ann", "mail")) {
 			return
 		}
 	}
 	time.Sleep(soon)
-	if !gateway.close(l) {
+	open := 0
+	ok := gateway.do(l, "Close of the hub", func(context.Context) error {
+		err := gateway.hub.Close()
+		for _, s := range unread { // at once
+			if !ended(s) {
+				open++
+			}
+		}
+		return err
+	})
+	if !ok {
 		return
 	}
+	time.Sleep(soon)
+	_ = gateway.rdb.Close()
 	if !got.closed() {
 		l.Report(notClosed, "The hub was closed, and a second later a subscription's channel was open.", "Closing the hub closes all its subscriptions.")
+		return
+	}
+	if open > 0 {
+		l.Report(closeDidNotWait, fmt.Sprintf("Close of the hub returned, and %d of %d subscriptions' channels were still open. They were closed a little later.", open, len(unread)), "When Close returns, nothing of the hub runs any more.")
 		return
 	}
 	if n := subscriptions(l, ours); n != 0 {
@@ -565,6 +641,20 @@ func closing(l *grade.Lab, impl Implementation) {
 		return
 	}
 	shop.close(l)
+}
+
+// ended says whether a subscription's channel is closed, behind what was not read. It does not wait.
+func ended(s Subscription) bool {
+	for {
+		select {
+		case _, ok := <-s.Notifications():
+			if !ok {
+				return true
+			}
+		default:
+			return false
+		}
+	}
 }
 
 // subscriptions counts the channels and patterns that Redis has a subscriber for.
@@ -644,8 +734,6 @@ func (n *node) subscribe(l *grade.Lab, topic Topic, buffer int) Subscription {
 
 func (n *node) subscribeAtOnce(l *grade.Lab, topic Topic, buffer int) (s Subscription) {
 	ok := n.do(l, "Subscribe", func(ctx context.Context) (err error) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // the subscription goes on
 		s, err = n.hub.Subscribe(ctx, topic, buffer)
 		return err
 	})
