@@ -53,6 +53,9 @@ func (c *awsClient) Do(request *http.Request) (*http.Response, error) {
 	if faulty && kind == throttle {
 		return p.arrive(ctx, throttled(request, op), broken)
 	}
+	if p.isOut() {
+		return p.arrive(ctx, unavailable(request, op), broken)
+	}
 
 	request = request.Clone(ctx)
 	request.Body, request.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -122,6 +125,17 @@ func (p *Process) take(op string) (faultKind, bool) {
 	return 0, false
 }
 
+// isOut says whether there is an outage, and counts the call that met it.
+func (p *Process) isOut() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !time.Now().Before(p.outage) {
+		return false
+	}
+	p.refused++
+	return true
+}
+
 func (p *Process) delay(op string) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -183,19 +197,33 @@ func awsOperation(r *http.Request, body []byte) operation {
 // SendMessage, "Errors", 2026-12-01). SNS: ThrottlingException (AWS re:Post, "How do I troubleshoot ThrottlingException and Rate
 // exceeded errors in Amazon SNS?", 2026-12-01).
 func throttled(r *http.Request, op operation) *http.Response {
-	const message = "Rate exceeded"
+	code := "ThrottlingException"
+	if r.Header.Get("X-Amz-Target") != "" {
+		code = "RequestThrottled"
+	}
+	return refusal(r, op, http.StatusBadRequest, "Sender", code, "Rate exceeded")
+}
+
+// unavailable is how a service answers while it is out of order (Amazon SQS API Reference, "Common Errors", ServiceUnavailable,
+// 2026-12-01).
+func unavailable(r *http.Request, op operation) *http.Response {
+	return refusal(r, op, http.StatusServiceUnavailable, "Receiver", "ServiceUnavailable", "The service is unavailable. Try again later.")
+}
+
+// refusal is an error in the protocol of the request.
+func refusal(r *http.Request, op operation, status int, fault, code, message string) *http.Response {
 	header := http.Header{"X-Amzn-Requestid": {"00000000-0000-0000-0000-000000000000"}}
 	var body []byte
 	if r.Header.Get("X-Amz-Target") != "" {
 		header.Set("Content-Type", "application/x-amz-json-1.0")
-		header.Set("X-Amzn-Query-Error", "RequestThrottled;Sender")
-		body = fmt.Appendf(nil, `{"__type":"com.amazonaws.%s#RequestThrottled","message":%q}`, strings.TrimSuffix(op.service, "-fifo"), message)
+		header.Set("X-Amzn-Query-Error", code+";"+fault)
+		body = fmt.Appendf(nil, `{"__type":"com.amazonaws.%s#%s","message":%q}`, strings.TrimSuffix(op.service, "-fifo"), code, message)
 	} else {
 		header.Set("Content-Type", "text/xml")
-		body = fmt.Appendf(nil, `<ErrorResponse><Error><Type>Sender</Type><Code>ThrottlingException</Code><Message>%s</Message></Error></ErrorResponse>`, message)
+		body = fmt.Appendf(nil, `<ErrorResponse><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>`, fault, code, message)
 	}
 	return &http.Response{
-		Status: "400 Bad Request", StatusCode: http.StatusBadRequest, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Request: r,
 	}
 }

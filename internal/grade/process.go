@@ -49,6 +49,8 @@ type Process struct {
 	crashed bool
 	faults  []*fault
 	delays  map[string]time.Duration
+	outage  time.Time // until when AWS is out of order
+	refused int       // calls that met the outage
 	calls   map[operation]*Calls
 	conns   map[*conn]struct{}
 	link    context.Context    // of the connections that are open now
@@ -188,7 +190,8 @@ func (p *Process) Stop() error {
 
 // Crash ends the process at once: from now on nothing it does reaches a broker, its connections are gone, and then its context
 // ends. The learner's goroutines go on in this program, so that they can return; a callback of the grader's should do nothing
-// once Crashed is true.
+// once Crashed is true. A broker notices as it would notice a lost connection, after all that happens at the same instant: let a
+// millisecond pass before you send what another process is to get.
 func (p *Process) Crash() {
 	p.mu.Lock()
 	p.ended, p.crashed = true, true
@@ -219,6 +222,20 @@ func (p *Process) LoseResponse(op string, n int) { p.fault(loseResponse, op, n) 
 
 // Throttle makes AWS refuse the next n calls of op with the service's own throttling error. SQS and SNS only.
 func (p *Process) Throttle(op string, n int) { p.fault(throttle, op, n) }
+
+// Outage makes AWS answer every call of the process with the service's own error that it is unavailable, for d from now on.
+func (p *Process) Outage(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.outage = time.Now().Add(d)
+}
+
+// Refused returns how many calls met an Outage. A client's own retries are calls too.
+func (p *Process) Refused() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
+}
 
 // Delay makes every call of op take d longer from now on; 0 ends that.
 func (p *Process) Delay(op string, d time.Duration) {

@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -416,12 +413,13 @@ func refusing(l *grade.Lab, impl Implementation) {
 	q := newQueue(l)
 	q.send(4)
 	p := l.Process("consumer")
-	config, sick := down(p, badMinute)
-	c := consumeWith(sqs.NewFromConfig(config), p, impl, q, 1, func(context.Context, string, int) error { return nil })
+	p.Outage(badMinute)
+	began := time.Now()
+	c := consumeIn(p, impl, q, 1, func(context.Context, string, int) error { return nil })
 	for range int(badMinute / time.Second) {
 		time.Sleep(time.Second)
-		if n := sick.calls.Load(); n > hammering {
-			l.Report(hammers, fmt.Sprintf("SQS was down, and one worker called it %d times within %v.", n, badMinute-time.Until(sick.until).Round(time.Second)), "It waits a little before it calls again.")
+		if n := p.Refused(); n > hammering {
+			l.Report(hammers, fmt.Sprintf("SQS was down, and one worker called it %d times within %v.", n, time.Since(began).Round(time.Second)), "It waits a little before it calls again.")
 			return
 		}
 	}
@@ -570,10 +568,6 @@ func consume(l *grade.Lab, impl Implementation, q *queue, name string, workers i
 }
 
 func consumeIn(p *grade.Process, impl Implementation, q *queue, workers int, do func(ctx context.Context, job string, times int) error) *consumer {
-	return consumeWith(client(p), p, impl, q, workers, do)
-}
-
-func consumeWith(client *sqs.Client, p *grade.Process, impl Implementation, q *queue, workers int, do func(ctx context.Context, job string, times int) error) *consumer {
 	c := &consumer{process: p, workers: workers, done: make(chan struct{})}
 	c.log.times, c.log.done = map[string]int{}, map[string][]time.Time{}
 	started := make(chan struct{})
@@ -581,7 +575,7 @@ func consumeWith(client *sqs.Client, p *grade.Process, impl Implementation, q *q
 		ctx, c.cancel = context.WithCancel(ctx)
 		close(started)
 		defer close(c.done)
-		c.err = impl.Consume(ctx, client, q.url, workers, func(ctx context.Context, job string) error {
+		c.err = impl.Consume(ctx, client(p), q.url, workers, func(ctx context.Context, job string) error {
 			if p.Crashed() {
 				return errors.New("the process is dead")
 			}
@@ -674,39 +668,4 @@ func (c *consumer) stop(l *grade.Lab) bool {
 		return false
 	}
 	return true
-}
-
-// outage makes a process's clients see an SQS that answers nothing but errors, for a while.
-type outage struct {
-	next  aws.HTTPClient
-	until time.Time
-	calls atomic.Int64 // that it refused; the client's own retries are calls too
-}
-
-// down returns the configuration of a process whose SQS is down for d from now on.
-func down(p *grade.Process, d time.Duration) (aws.Config, *outage) {
-	config := p.AWS()
-	o := &outage{next: config.HTTPClient, until: time.Now().Add(d)}
-	config.HTTPClient = o
-	return config, o
-}
-
-// Do refuses the request with what SQS answers when something is broken there (Amazon SQS API Reference, "Common Errors",
-// 2026-12-01).
-func (o *outage) Do(r *http.Request) (*http.Response, error) {
-	if !time.Now().Before(o.until) {
-		return o.next.Do(r)
-	}
-	o.calls.Add(1)
-	select {
-	case <-time.After(grade.AWSLatency):
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-	const body = `{"__type":"com.amazonaws.sqs#ServiceUnavailable","message":"SQS is down for a moment."}`
-	return &http.Response{
-		Status: "503 Service Unavailable", StatusCode: http.StatusServiceUnavailable, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
-		Body: io.NopCloser(strings.NewReader(body)), Request: r,
-	}, nil
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -562,17 +560,16 @@ func stop(l *grade.Lab, impl Implementation) {
 
 func refusing(l *grade.Lab, impl Implementation) {
 	d := newDesk(l)
-	p := l.Process("requester")
-	config, shopsSick := down(p, badMinute)
-	shop := d.requesterWith(config, p, impl, "replies")
-	p = l.Process("responder")
-	config, desksSick := down(p, badMinute)
-	desk := d.responderWith(config, p, impl, shout)
+	began := time.Now()
+	requester, responder := l.Process("requester"), l.Process("responder")
+	requester.Outage(badMinute)
+	responder.Outage(badMinute)
+	shop, desk := d.requesterIn(requester, impl, "replies"), d.responderIn(responder, impl, shout)
 	for range int(badMinute / time.Second) {
 		time.Sleep(time.Second)
-		for name, sick := range map[string]*outage{"Run": shopsSick, "Respond": desksSick} {
-			if n := sick.calls.Load(); n > hammering {
-				l.Report(hammers, fmt.Sprintf("SQS was down, and %s called it %d times within %v.", name, n, badMinute-time.Until(sick.until).Round(time.Second)), "It waits a little before it calls again.")
+		for name, p := range map[string]*grade.Process{"Run": requester, "Respond": responder} {
+			if n := p.Refused(); n > hammering {
+				l.Report(hammers, fmt.Sprintf("SQS was down, and %s called it %d times within %v.", name, n, time.Since(began).Round(time.Second)), "It waits a little before it calls again.")
 				return
 			}
 		}
@@ -795,13 +792,9 @@ func (d *desk) responder(impl Implementation, name string, answer func(ctx conte
 }
 
 func (d *desk) responderIn(p *grade.Process, impl Implementation, answer func(ctx context.Context, question string) (string, error)) *running {
-	return d.responderWith(p.AWS(), p, impl, answer)
-}
-
-func (d *desk) responderWith(config aws.Config, p *grade.Process, impl Implementation, answer func(ctx context.Context, question string) (string, error)) *running {
 	r := &running{}
 	r.start(d.lab, p, "Respond", func(ctx context.Context) error {
-		return impl.Respond(ctx, sqs.NewFromConfig(config), d.requests, func(ctx context.Context, question string) (string, error) {
+		return impl.Respond(ctx, sqs.NewFromConfig(p.AWS()), d.requests, func(ctx context.Context, question string) (string, error) {
 			if p.Crashed() {
 				return "", errors.New("the process is dead")
 			}
@@ -819,14 +812,13 @@ type requester struct {
 }
 
 func (d *desk) requester(impl Implementation, name, replies string) *requester {
-	p := d.lab.Process(name)
-	return d.requesterWith(p.AWS(), p, impl, replies)
+	return d.requesterIn(d.lab.Process(name), impl, replies)
 }
 
-func (d *desk) requesterWith(config aws.Config, p *grade.Process, impl Implementation, replies string) *requester {
+func (d *desk) requesterIn(p *grade.Process, impl Implementation, replies string) *requester {
 	r := &requester{repliesURL: d.queue(replies)}
 	_ = p.Do(func(context.Context) error {
-		r.r = impl.NewRequester(sqs.NewFromConfig(config), d.requests, r.repliesURL)
+		r.r = impl.NewRequester(sqs.NewFromConfig(p.AWS()), d.requests, r.repliesURL)
 		return nil
 	})
 	r.start(d.lab, p, "Run", func(ctx context.Context) error {
@@ -869,39 +861,4 @@ func (r *requester) ask(question string, timeout time.Duration) asked {
 	case <-time.After(timeout + time.Minute):
 		return asked{took: time.Since(began)}
 	}
-}
-
-// outage makes a process's clients see an SQS that answers nothing but errors, for a while.
-type outage struct {
-	next  aws.HTTPClient
-	until time.Time
-	calls atomic.Int64 // that it refused; the client's own retries are calls too
-}
-
-// down returns the configuration of a process whose SQS is down for d from now on.
-func down(p *grade.Process, d time.Duration) (aws.Config, *outage) {
-	config := p.AWS()
-	o := &outage{next: config.HTTPClient, until: time.Now().Add(d)}
-	config.HTTPClient = o
-	return config, o
-}
-
-// Do refuses the request with what SQS answers when something is broken there (Amazon SQS API Reference, "Common Errors",
-// 2026-12-01).
-func (o *outage) Do(r *http.Request) (*http.Response, error) {
-	if !time.Now().Before(o.until) {
-		return o.next.Do(r)
-	}
-	o.calls.Add(1)
-	select {
-	case <-time.After(grade.AWSLatency):
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
-	const body = `{"__type":"com.amazonaws.sqs#ServiceUnavailable","message":"SQS is down for a moment."}`
-	return &http.Response{
-		Status: "503 Service Unavailable", StatusCode: http.StatusServiceUnavailable, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}}, ContentLength: int64(len(body)),
-		Body: io.NopCloser(strings.NewReader(body)), Request: r,
-	}, nil
 }
