@@ -216,6 +216,7 @@ func crashInPoll(n *network) {
 		n.check(n.p.Wait() != nil, "the poll ends well")
 	})
 	equal(n, "the crash takes effect", took, 0)
+	time.Sleep(time.Millisecond) // for the broker to notice
 	if err := sendTo(n.l.Context(), n.ours, n.queue, "hello"); err != nil {
 		panic(err)
 	}
