@@ -67,7 +67,7 @@ func letters(l *grade.Lab, impl Implementation) {
 			}
 		})
 	})
-	time.Sleep(time.Millisecond) // the receiver is there first, whatever the scheduler thinks
+	time.Sleep(time.Second) // the receiver is there first, whatever the scheduler thinks
 	sender := l.Process("the sender")
 	for i := range 2 {
 		err := sender.Do(func(ctx context.Context) error {
