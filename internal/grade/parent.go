@@ -156,6 +156,7 @@ func (c Case) spawn(t *testing.T, binary, scenario string) Result {
 		"GOMAXPROCS=1", // so that a run repeats exactly
 		"GODEBUG="+strings.TrimPrefix(os.Getenv("GODEBUG")+",tracebackancestors=16,tracebacklabels=1", ","),
 		"GOTRACEBACK=single",
+		"GORACE="+strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"), // else the race detector sleeps a second before each exit
 	)
 	output := &tail{limit: 1 << 20}
 	cmd.Stdout, cmd.Stderr = output, output

@@ -268,7 +268,7 @@ func doing(state string, inside []frame) string {
 			break
 		}
 	}
-	if len(inside) == 0 {
+	if len(inside) == 0 || strings.HasPrefix(state, "run") { // where a loop happens to be says nothing
 		return words
 	}
 	// The outermost of those calls is the one that stands in the learner's line.

@@ -64,12 +64,10 @@ var Deaf = grader.Implementation{
 var Spins = grader.Implementation{
 	Send: solution.Send,
 	Receive: func(ctx context.Context, rdb *redis.Client, handle func(text string)) error {
-		for {
-			letter, err := rdb.BLPop(ctx, 20*time.Second, solution.Mailbox).Result()
-			if err != nil {
-				continue
+		for { // the whole loop stands in one line, so that the fixture does not depend on where it is met
+			if letter, err := rdb.BLPop(ctx, 20*time.Second, solution.Mailbox).Result(); err == nil {
+				handle(letter[1])
 			}
-			handle(letter[1])
 		}
 	},
 }
