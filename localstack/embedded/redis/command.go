@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"fmt"
 	"runtime/debug"
 	"strconv"
@@ -21,9 +20,9 @@ type call struct {
 
 	db        *int // the selected database: the connection's, or the script's
 	peer      *server.Peer
-	buffer    *bytes.Buffer // where peer's answers arrive
-	nested    bool          // called by a script
-	executing bool          // part of a transaction that EXEC runs
+	buffer    *answer // where peer's answers arrive
+	nested    bool    // called by a script
+	executing bool    // part of a transaction that EXEC runs
 	block     *blockedClient
 }
 
@@ -142,7 +141,18 @@ func (k *call) unknownSubcommand() {
 func (k *call) run() {
 	start := len(k.w.buf)
 	defer func() {
-		if p := recover(); p != nil { // a bug, here or in the store: the server goes on, as it would after an assertion in a module
+		if p := recover(); p != nil { // the server goes on, as it would after an assertion in a module
+			if !k.nested { // the store does not unlock itself then; a script that called the command goes on under the same lock
+				k.s.store.TryLock()
+				k.s.store.Unlock()
+			}
+			k.buffer.begin(false)
+			k.peer.Flush() // what it had written of its answer goes nowhere
+			if p == errTooDeep {
+				k.w.buf = append(k.w.buf[:start], "-ERR reached lua stack limit\r\n"...)
+				return
+			}
+			// a bug, here or in the store
 			k.s.log.Error("redis: command failed", "command", k.spec.name, "panic", p, "stack", string(debug.Stack()))
 			k.w.buf = append(k.w.buf[:start], "-ERR internal error\r\n"...)
 		}

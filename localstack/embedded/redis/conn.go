@@ -2,7 +2,6 @@ package redis
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -37,7 +36,7 @@ type conn struct {
 
 	db     int
 	peer   *server.Peer // under which the store runs this connection's commands
-	buffer bytes.Buffer // what the store answers there
+	buffer answer       // what the store answers there
 
 	transaction *transaction
 	watched     []dbKey

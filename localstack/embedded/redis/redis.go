@@ -18,8 +18,7 @@
 //   - Nothing is written to disk, nothing is replicated, nothing is evicted: maxmemory is not enforced, WAIT answers 0.
 //   - The radix tree's figures in XINFO STREAM are estimates. The 4,096-byte limit of a stream's block is not modelled.
 //   - Scripts run in a Lua 5.1 of their own (gopher-lua): cjson is there, cmsgpack, bit and struct are not. They cannot be
-//     killed: one that does not end holds up everybody, Close too. A script that returns a table which contains itself ends the
-//     process, where Redis answers that it reached the Lua stack's limit.
+//     killed: one that does not end holds up everybody, Close too.
 //
 // What is not offered answers Redis's own error for an unknown command or subcommand, and is logged: cluster mode, FUNCTION,
 // MONITOR, CLIENT TRACKING, ACL users, DUMP, RESTORE, MIGRATE, SORT, BITFIELD, LCS, OBJECT ENCODING, events of key misses and of

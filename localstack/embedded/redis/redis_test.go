@@ -388,6 +388,10 @@ func TestProtocol(t *testing.T) {
 		{"an open quote ends the connection", "SET a 'b\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"},
 		{"a line that does not end ends the connection", strings.Repeat("x", 1<<17), "-ERR Protocol error: too big inline request\r\n"},
 		{"a huge number of random elements is refused", "SADD s a\r\nSRANDMEMBER s -9000000000\r\nSRANDMEMBER s -2", ":1\r\n-ERR value is out of range\r\n*2\r\n$1\r\na\r\n$1\r\na\r\n+OK\r\n"},
+		{"what the store cannot answer fails that command only", "EVAL 'return tostring' 0\r\nGET a", "-ERR internal error\r\n$-1\r\n+OK\r\n"},
+		{"a table that contains itself is refused", "EVAL 'local a={} a[1]=a return a' 0\r\nGET a", "-ERR reached lua stack limit\r\n$-1\r\n+OK\r\n"},
+		{"so is one beside other elements", "EVAL 'local a={1,\"xy\"} a[3]=a return a' 0\r\nGET a", "-ERR reached lua stack limit\r\n$-1\r\n+OK\r\n"},
+		{"a table in a table is an answer", "EVAL 'return {1,{2,{\"x\"},{}},3}' 0", "*3\r\n:1\r\n*3\r\n:2\r\n*1\r\n$1\r\nx\r\n*0\r\n:3\r\n+OK\r\n"},
 		{"the words of another protocol are no command", "GET / HTTP/1.1\r\n", "-ERR wrong number of arguments for 'get' command\r\n+OK\r\n"},
 	} {
 		inBubble(t, c.name, func(t *testing.T, s *redis.Server) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // what names a script in Redis
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -18,10 +19,81 @@ func (k *call) store(name string, args ...string) []byte {
 	before := k.s.delegating
 	defer func() { k.s.delegating = before }()
 	k.s.delegating = k.peer
-	k.buffer.Reset()
+	k.buffer.begin(k.spec != nil && strings.HasPrefix(k.spec.name, "eval") && !k.nested)
 	k.s.store.Server().Dispatch(k.peer, append([]string{name}, args...))
 	k.peer.Flush()
 	return bytes.Clone(k.buffer.Bytes())
+}
+
+// answer is where the store writes what it answers.
+type answer struct {
+	bytes.Buffer
+	script bool   // the answer is what a script returns: a table can contain itself, and then the store goes on for ever
+	open   []int  // elements still to come, of each array that is open
+	text   int    // bytes still to come, of a bulk string and its end
+	line   []byte // the start of a line whose rest is to come
+}
+
+// maxDepth is how deep arrays may be nested in a script's answer: as deep as Lua 5.1's C stack goes (LUAI_MAXCSTACK, luaconf.h).
+const maxDepth = 8000
+
+// errTooDeep is what answer.Write panics with: the store pays no heed to an error.
+var errTooDeep = errors.New("redis: a script's answer is nested too deep")
+
+func (a *answer) begin(script bool) {
+	*a = answer{Buffer: a.Buffer, script: script}
+	a.Reset()
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	if a.script {
+		a.follow(p)
+	}
+	return a.Buffer.Write(p)
+}
+
+// follow keeps count of the arrays that are open.
+func (a *answer) follow(p []byte) {
+	for len(p) > 0 {
+		if a.text > 0 {
+			n := min(a.text, len(p))
+			p = p[n:]
+			if a.text -= n; a.text == 0 {
+				a.element()
+			}
+			continue
+		}
+		end := bytes.IndexByte(p, '\n') + 1
+		if end == 0 {
+			a.line = append(a.line, p...)
+			return
+		}
+		a.line = append(a.line, p[:end]...)
+		p = p[end:]
+		kind := a.line[0]
+		n, _ := strconv.Atoi(string(bytes.TrimSpace(a.line[1:])))
+		a.line = a.line[:0]
+		switch {
+		case kind == '*' && n > 0:
+			if a.open = append(a.open, n); len(a.open) > maxDepth {
+				panic(errTooDeep)
+			}
+		case kind == '$' && n >= 0:
+			a.text = n + len("\r\n")
+		default:
+			a.element()
+		}
+	}
+}
+
+// element ends an element, and with it the arrays of which it is the last.
+func (a *answer) element() {
+	for top := len(a.open) - 1; top >= 0; top-- {
+		if a.open[top]--; a.open[top] > 0 {
+			return
+		}
+		a.open = a.open[:top]
+	}
 }
 
 // fromScript is called for every command that the store is to run. What comes from a script is run as any other command is.
@@ -29,7 +101,7 @@ func (s *Server) fromScript(p *server.Peer, name string, args ...string) bool {
 	if p == s.delegating || s.running == nil {
 		return false
 	}
-	var buffer bytes.Buffer
+	var buffer answer
 	inner := server.NewPeer(bufio.NewWriter(&buffer))
 	inner.Ctx, inner.Resp3 = p.Ctx, p.Resp3
 	w := &reply{resp3: p.Resp3}
