@@ -238,6 +238,9 @@ func (s source) died(output string, state *os.ProcessState) Result {
 	return result
 }
 
+// DataRace is the finding of every exercise when its code is built with the race detector.
+const DataRace = "data-race"
+
 // raced finds the race detector's report of a race that the learner's code takes part in.
 func (s source) raced(output string) *Report {
 	_, trace, ok := strings.Cut(output, "WARNING: DATA RACE")
@@ -253,7 +256,7 @@ func (s source) raced(output string) *Report {
 		f.Line, _ = strconv.Atoi(m[2])
 		if s.learners(f) {
 			return &Report{
-				Finding:  "data-race",
+				Finding:  DataRace,
 				Observed: "Two goroutines use the same variable at the same time, and one of them writes it.",
 				Expected: "Goroutines share a variable under a lock, or hand values on through a channel.",
 				Cause:    "A variable of your function is used in a callback or a goroutine as well.",

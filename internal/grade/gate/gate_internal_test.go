@@ -40,6 +40,13 @@ func TestCaught(t *testing.T) {
 	t.Run("a kind of verdict can be what is wanted", func(t *testing.T) {
 		expect(t, caught("leaks", verdict(grade.Leaks, grade.Result{Kind: grade.Leaks})), "")
 	})
+	t.Run("the race detector may be first", func(t *testing.T) {
+		want := "is by data-race"
+		if raceDetector {
+			want = ""
+		}
+		expect(t, caught("lost", verdict(grade.Wrong, wrong(grade.DataRace))), want)
+	})
 }
 
 func TestPassed(t *testing.T) {
