@@ -267,20 +267,27 @@ func (s source) raced(output string) *Report {
 	return nil
 }
 
-// kafkaBinary builds the calling test binary again so that Kafka's client can run in virtual time, once a process.
-// The test's working directory is its package's.
+// kafkaBinary builds the calling test binary again so that Kafka's client can run in virtual time, once a process. It stays in
+// the user's cache, locked while this process runs. The test's working directory is its package's.
 var kafkaBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "brokerdojo-kafka-*")
+	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(dir, executable("exercise.test"))
+	binary, unlock, err := binaryOf(context.Background(), dir+"#"+kafkaTag)
+	if err != nil {
+		return "", err
+	}
+	keepLocked = unlock
 	out, err := exec.Command("go", testBuild(binary, true)...).CombinedOutput()
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("build with -tags %s: %w", kafkaTag, err), errors.New(string(out)))
 	}
 	return binary, nil
 })
+
+// keepLocked keeps the lock of kafkaBinary's file from being collected, which would open it.
+var keepLocked func()
 
 // kafkaTag is the build tag that makes franz-go's locks fit for a bubble.
 const kafkaTag = "synctests"
