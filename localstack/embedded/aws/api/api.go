@@ -1,5 +1,6 @@
 // Package api is what the AWS services of the local cloud have in common: the request after routing (Call),
-// the typed error (Error), the table of operations, and the wire protocols AWS JSON 1.0 and AWS query.
+// the typed error (Error), the table of operations, and the wire protocols AWS JSON 1.0 and 1.1, AWS query,
+// REST-JSON and RPC v2 CBOR.
 //
 // A service declares its operations as plain functions over plain structs, whose fields are the members
 // of the service's own API model:
@@ -11,13 +12,15 @@
 //
 //	operations := api.Operations{"CreateQueue": api.Op(s.createQueue)}
 //
-// The same structs serve both protocols. JSON uses the field names as they are. The query protocol flattens
+// The same structs serve every protocol. JSON and CBOR use the field names as they are. The query protocol flattens
 // them to form keys and writes XML; a `query` tag gives what differs there from the field's name (see query.go).
+// REST-JSON takes some of them from the path, the URL's query and the headers, by a `rest` tag (see rest.go).
 // A field that a client may leave out, and whose zero value means something else, is a pointer.
 package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,8 +36,31 @@ type Call struct {
 	RequestID string
 	Endpoint  string      // as the client reached it, such as http://127.0.0.1:4566; queue URLs start with it
 	Path      string      // the request's path; in the query protocol it may name the queue
-	Query     bool        // the query protocol was used
+	Protocol  Protocol    // that the request came in, and the answer goes out
 	Header    http.Header // the request's
+
+	AccessKeyID string // of whoever signed the request; empty: nobody did
+	// Authorize decides whether the caller may do action (such as sqs:SendMessage) to all of resources, which are ARNs
+	// (none: "*"). Its error is the answer. It is nil while policies are not enforced.
+	Authorize func(action string, resources ...string) error
+}
+
+// Protocol is a wire protocol of AWS services.
+type Protocol int
+
+// The protocols.
+const (
+	JSON  Protocol = iota // AWS JSON 1.0 and 1.1
+	Query                 // AWS query
+	REST                  // REST-JSON
+	CBOR                  // RPC v2 CBOR
+)
+
+// Caller is who calls an operation from inside the cloud, and where.
+type Caller struct {
+	Account, Region string
+	AccessKeyID     string
+	Endpoint        string // see Call
 }
 
 // Error is an error of an AWS service, as its clients see it.
@@ -44,6 +70,8 @@ type Error struct {
 	Message   string
 	Status    int  // HTTP status; 0 means 400
 	Receiver  bool // the service's fault, not the sender's
+
+	Details map[string]any // further members of the error's shape, in the JSON and CBOR protocols
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
@@ -98,32 +126,87 @@ func Op[In, Out any](f func(*Call, *In) (*Out, error)) Operation {
 // Operations maps the operations' names to what they do.
 type Operations map[string]Operation
 
-// Service is one AWS service, as the endpoint routes to it.
+// Service is one AWS service, as the endpoint routes to it. It speaks the protocols that it has a name or a table for.
 type Service struct {
-	Name         string // the signing name: "sqs"
-	TargetPrefix string // of the X-Amz-Target header in the JSON protocol: "AmazonSQS"; empty: JSON is not spoken
-	ShapePrefix  string // of error types in the JSON protocol: "com.amazonaws.sqs"
-	Version      string // of the query protocol: "2012-11-05"; empty: query is not spoken
-	Namespace    string // XML namespace of the query protocol's answers
-	FlatLists    bool   // the query protocol writes Name.1, not Name.member.1
+	Name         string  // the signing name: "sqs"
+	TargetPrefix string  // of the X-Amz-Target header in the JSON protocol: "AmazonSQS"
+	JSONVersion  string  // "1.1"; empty: "1.0"
+	ShapePrefix  string  // of error types in the JSON and CBOR protocols: "com.amazonaws.sqs"
+	Version      string  // of the query protocol: "2012-11-05"
+	Namespace    string  // XML namespace of the query protocol's answers
+	FlatLists    bool    // the query protocol writes Name.1, not Name.member.1
+	Routes       []Route // of the REST-JSON protocol
+	CBORName     string  // of the service in the paths of RPC v2 CBOR: "GraniteServiceVersion20100801"
 	Operations   Operations
-	Log          *slog.Logger
+	// HTTP serves a service that speaks for itself: S3. The body is not read yet, and Operations are not used.
+	HTTP    func(w http.ResponseWriter, r *http.Request, c *Call)
+	MaxBody int64 // the largest request read, in bytes; 0 means 8 MiB. HTTP sets limits of its own
+	Log     *slog.Logger
+
+	IAMPrefix string // of the service's actions in policies where it is not Name: "cloudwatch" for "monitoring"
+	// Resources returns the ARNs of what a request is about, for policies. Nil, or no ARN, stands for "*".
+	Resources func(c *Call, in any) []string
 }
 
-// ServeJSON answers a request of the AWS JSON 1.0 protocol.
-func (s *Service) ServeJSON(w http.ResponseWriter, c *Call, body []byte) {
+// answer runs an operation whose input decode reads.
+func (s *Service) answer(c *Call, decode func(in any) error) (any, error) {
 	op, ok := s.Operations[c.Action]
 	if !ok {
-		s.unknown(c)
-		s.writeJSONError(w, c, &Error{Code: "UnknownOperationException", Message: "The operation " + c.Action + " is not known to " + s.Name + ".", Status: http.StatusNotFound})
-		return
+		s.Log.Warn("unknown operation", "service", s.Name, "operation", c.Action, "request", c.RequestID)
+		if c.Protocol == Query {
+			return nil, Errorf("InvalidAction", "The action %s is not valid for this web service.", c.Action)
+		}
+		return nil, &Error{Code: "UnknownOperationException", Message: "The operation " + c.Action + " is not known to " + s.Name + ".", Status: http.StatusNotFound}
 	}
 	in := op.newInput()
-	if err := decodeJSON(body, in); err != nil {
-		s.writeJSONError(w, c, err)
-		return
+	if err := decode(in); err != nil {
+		return nil, err
 	}
-	out, err := op.run(c, in)
+	if c.Authorize != nil {
+		prefix := s.IAMPrefix
+		if prefix == "" {
+			prefix = s.Name
+		}
+		var resources []string
+		if s.Resources != nil {
+			resources = s.Resources(c, in)
+		}
+		if err := c.Authorize(prefix+":"+c.Action, resources...); err != nil {
+			return nil, err
+		}
+	}
+	return op.run(c, in)
+}
+
+// Invoke runs an operation without a request: in and out are any values whose JSON is that of the operation's members.
+// Its error is always an *Error.
+func (s *Service) Invoke(c *Call, in, out any) error {
+	result, err := s.answer(c, func(to any) error {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		return decodeJSON(body, to)
+	})
+	if err != nil {
+		return s.serviceError(c, err)
+	}
+	if out == nil {
+		return nil
+	}
+	body, err := json.Marshal(result)
+	if err == nil {
+		err = json.Unmarshal(body, out)
+	}
+	if err != nil {
+		return s.serviceError(c, err)
+	}
+	return nil
+}
+
+// ServeJSON answers a request of the AWS JSON protocol.
+func (s *Service) ServeJSON(w http.ResponseWriter, c *Call, body []byte) {
+	out, err := s.answer(c, func(in any) error { return decodeJSON(body, in) })
 	if err != nil {
 		s.writeJSONError(w, c, err)
 		return
@@ -133,18 +216,7 @@ func (s *Service) ServeJSON(w http.ResponseWriter, c *Call, body []byte) {
 
 // ServeQuery answers a request of the AWS query protocol.
 func (s *Service) ServeQuery(w http.ResponseWriter, c *Call, form map[string][]string) {
-	op, ok := s.Operations[c.Action]
-	if !ok {
-		s.unknown(c)
-		s.writeQueryError(w, c, Errorf("InvalidAction", "The action %s is not valid for this web service.", c.Action))
-		return
-	}
-	in := op.newInput()
-	if err := decodeQuery(form, in, s.FlatLists); err != nil {
-		s.writeQueryError(w, c, err)
-		return
-	}
-	out, err := op.run(c, in)
+	out, err := s.answer(c, func(in any) error { return decodeQuery(form, in, s.FlatLists) })
 	if err != nil {
 		s.writeQueryError(w, c, err)
 		return
@@ -154,15 +226,16 @@ func (s *Service) ServeQuery(w http.ResponseWriter, c *Call, form map[string][]s
 
 // WriteError answers with err in the protocol that the call came in.
 func (s *Service) WriteError(w http.ResponseWriter, c *Call, err error) {
-	if c.Query {
-		s.writeQueryError(w, c, err)
-	} else {
+	switch c.Protocol {
+	case JSON:
 		s.writeJSONError(w, c, err)
+	case Query:
+		s.writeQueryError(w, c, err)
+	case REST:
+		s.writeRESTError(w, c, err)
+	case CBOR:
+		s.writeCBORError(w, c, err)
 	}
-}
-
-func (s *Service) unknown(c *Call) {
-	s.Log.Warn("unknown operation", "service", s.Name, "operation", c.Action, "request", c.RequestID)
 }
 
 // serviceError is err as the client may see it: a failure of ours shows no inner text.

@@ -55,7 +55,7 @@ func echo(got *input, flat bool) *api.Service {
 func ask(t *testing.T, s *api.Service, action string, form url.Values) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
-	s.ServeQuery(w, &api.Call{Context: t.Context(), Action: action, RequestID: "r-1", Query: true}, form)
+	s.ServeQuery(w, &api.Call{Context: t.Context(), Action: action, RequestID: "r-1", Protocol: api.Query}, form)
 	return w
 }
 

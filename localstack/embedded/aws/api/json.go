@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -17,32 +18,47 @@ func decodeJSON(body []byte, in any) error {
 	return nil
 }
 
+func (s *Service) jsonType() string {
+	if s.JSONVersion == "" {
+		return "application/x-amz-json-1.0"
+	}
+	return "application/x-amz-json-" + s.JSONVersion
+}
+
 func (s *Service) writeJSON(w http.ResponseWriter, c *Call, out any) {
 	body, err := json.Marshal(out)
 	if err != nil {
 		s.writeJSONError(w, c, err)
 		return
 	}
-	writeBody(w, c, "application/x-amz-json-1.0", http.StatusOK, body)
+	writeBody(w, c, s.jsonType(), http.StatusOK, body)
 }
 
 func (s *Service) writeJSONError(w http.ResponseWriter, c *Call, err error) {
 	e := s.serviceError(c, err)
-	if s.Version != "" { // a service that also speaks the query protocol tells its code there
+	s.queryCompatible(w, e)
+	body, err := json.Marshal(s.errorShape(e))
+	if err != nil {
+		panic(err) // strings always marshal, and so do the details that our own services add
+	}
+	writeBody(w, c, s.jsonType(), e.status(), body)
+}
+
+// queryCompatible tells a service's code in the query protocol, if it speaks that too, to clients of another.
+func (s *Service) queryCompatible(w http.ResponseWriter, e *Error) {
+	if s.Version != "" {
 		w.Header().Set("X-Amzn-Query-Error", e.queryCode()+";"+e.fault())
 	}
-	prefix := ""
+}
+
+func (s *Service) errorShape(e *Error) map[string]any {
+	shape := map[string]any{}
+	maps.Copy(shape, e.Details)
+	shape["__type"], shape["message"] = e.Code, e.Message
 	if s.ShapePrefix != "" {
-		prefix = s.ShapePrefix + "#"
+		shape["__type"] = s.ShapePrefix + "#" + e.Code
 	}
-	body, err := json.Marshal(struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"`
-	}{prefix + e.Code, e.Message})
-	if err != nil {
-		panic(err) // two strings always marshal
-	}
-	writeBody(w, c, "application/x-amz-json-1.0", e.status(), body)
+	return shape
 }
 
 func writeBody(w http.ResponseWriter, c *Call, contentType string, status int, body []byte) {

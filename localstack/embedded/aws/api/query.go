@@ -89,6 +89,7 @@ func (f *form) decode(key string, v reflect.Value, field queryField) error {
 		}
 		v.Set(reflect.New(v.Type().Elem()))
 		return f.decode(key, v.Elem(), field)
+	case v.Type() == reflect.TypeFor[Timestamp](): // a scalar
 	case v.Kind() == reflect.Struct:
 		for _, q := range queryFields(v.Type()) {
 			name := q.name
@@ -144,6 +145,8 @@ func (f *form) decode(key string, v reflect.Value, field queryField) error {
 
 func setScalar(v reflect.Value, text string) error {
 	switch v.Kind() {
+	case reflect.Struct:
+		return v.Addr().Interface().(*Timestamp).parse(text)
 	case reflect.String:
 		v.SetString(text)
 	case reflect.Bool:
@@ -212,7 +215,11 @@ func (s *Service) encode(b *bytes.Buffer, name string, v reflect.Value, field qu
 			s.encode(b, name, v.Elem(), field)
 		}
 	case v.Type() == reflect.TypeFor[time.Time]():
-		element(b, name, v.Interface().(time.Time).UTC().Format("2006-01-02T15:04:05.000Z"))
+		element(b, name, v.Interface().(time.Time).UTC().Format(iso8601))
+	case v.Type() == reflect.TypeFor[Timestamp]():
+		if t := v.Interface().(Timestamp); !t.IsZero() {
+			element(b, name, t.UTC().Format(iso8601))
+		}
 	case v.Kind() == reflect.Struct:
 		if name != "" {
 			b.WriteString("<" + name + ">")

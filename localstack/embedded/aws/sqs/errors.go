@@ -35,7 +35,7 @@ func missingParameter(parameter string) error {
 
 func queueDoesNotExist(c *api.Call) error {
 	message := "The specified queue does not exist."
-	if c.Query {
+	if c.Protocol == api.Query {
 		message = "The specified queue does not exist for this wsdl version."
 	}
 	return &api.Error{Code: "QueueDoesNotExist", QueryCode: queryPrefix + "NonExistentQueue", Message: message}

@@ -136,7 +136,7 @@ func (s *Service) all() []*queue {
 func (s *Service) queue(c *api.Call, queueURL string) (*queue, error) {
 	path := queueURL
 	if path == "" {
-		if path = c.Path; !c.Query || strings.Count(path, "/") < 2 {
+		if path = c.Path; c.Protocol != api.Query || strings.Count(path, "/") < 2 {
 			return nil, missingParameter("QueueUrl")
 		}
 	}
