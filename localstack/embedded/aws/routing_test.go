@@ -19,7 +19,9 @@ import (
 func protocols() *aws.Endpoint {
 	l := slog.New(slog.DiscardHandler)
 	say := func(name string) api.Operation {
-		return api.Op(func(c *api.Call, _ *struct{}) (*whereOutput, error) { return &whereOutput{c.Account, name, c.AccessKeyID}, nil })
+		return api.Op(func(c *api.Call, _ *struct{}) (*whereOutput, error) {
+			return &whereOutput{c.Account, name, c.AccessKeyID}, nil
+		})
 	}
 	return aws.NewEndpoint(l,
 		&api.Service{Name: "lambda", Log: l, Routes: []api.Route{{Method: "GET", Path: "/functions/{name}", Action: "Get"}}, Operations: api.Operations{"Get": say("lambda")}},
