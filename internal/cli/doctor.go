@@ -112,7 +112,7 @@ const askPatience = 3 * time.Second
 var standardPorts = []struct {
 	port    int
 	service string
-}{{4566, "AWS"}, {6379, "Redis"}, {9092, "Kafka"}, {9093, "Kafka"}, {9094, "Kafka"}}
+}{{4566, "AWS"}, {6379, "Redis"}, {9092, "Kafka"}, {9093, "Kafka"}, {9094, "Kafka"}, {5672, "RabbitMQ"}, {15672, "RabbitMQ"}, {15692, "RabbitMQ"}}
 
 func (a *app) doctorVerb() *cobra.Command {
 	var asJSON bool

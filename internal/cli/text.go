@@ -254,7 +254,7 @@ const (
 	flagRows      = "list the curriculum's rows, and what covers each"
 	flagAgain     = "forget the answers and start over"
 	flagSeed      = "order the choices by this number, the same each time"
-	flagOnly      = "services to start, with commas: aws, redis, kafka (default all)"
+	flagOnly      = "services to start, with commas: aws, redis, kafka, rabbitmq (default all)"
 	flagPorts     = "standard, or auto for any free ports"
 	flagVerbose   = "log what the services do"
 	flagUpJSON    = "print one line of JSON once everything is ready"
@@ -410,8 +410,8 @@ lesson section, exercise or quiz that covers it.`,
 	},
 	"up": {
 		short: "Start the local cloud",
-		long: `Starts every broker of the course in one process: SQS and SNS, Redis, Kafka. They
-listen on this machine only. It runs until Ctrl-C; nothing is kept.
+		long: `Starts every broker of the course in one process: SQS and SNS, Redis, Kafka,
+RabbitMQ. They listen on this machine only. It runs until Ctrl-C; nothing is kept.
 
 Use it to try a client or a command-line tool by hand. Checks do not need it: each
 has a cloud of its own.

@@ -2,9 +2,11 @@
 // official client. On the embedded cloud a rule runs in virtual time, so that twelve hours cost nothing; with one of these
 // variables set, the rules of that service run in real time on the given endpoint instead:
 //
-//	BROKERDOJO_CONFORMANCE_AWS    endpoint URL of SQS and SNS, or "aws" for the account of the AWS_* variables
+//	BROKERDOJO_CONFORMANCE_AWS    endpoint URL of the AWS services, or "aws" for the account of the AWS_* variables
 //	BROKERDOJO_CONFORMANCE_REDIS  host:port
 //	BROKERDOJO_CONFORMANCE_KAFKA  host:port,host:port
+//	BROKERDOJO_CONFORMANCE_RABBITMQ             host:port
+//	BROKERDOJO_CONFORMANCE_RABBITMQ_MANAGEMENT  host:port of its management API
 //	BROKERDOJO_CONFORMANCE_SLOW   1 runs there also the rules that take over a minute
 //
 // A rule is one call of [Run] in a test function named after its service (TestSQSVisibility, TestRedisStreams), which decides
@@ -13,9 +15,14 @@
 package conformance
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -24,12 +31,15 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded"
+	embeddedaws "github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
 )
 
 // A Rule is something a broker always does.
@@ -38,15 +48,33 @@ type Rule struct {
 	Source  string        // document's title and section
 	Checked string        // day on which the source was read, 2006-01-02
 	Takes   time.Duration // real time that the rule needs on an endpoint; 0 is quick
+
+	Policies bool // the rule is about permissions: the embedded cloud enforces policies
 }
 
 // services lists, by the prefix of a test function's name, what decides where its rules run.
 var services = []struct{ prefix, embedded, setting string }{
-	{"TestSQS", "aws", "BROKERDOJO_CONFORMANCE_AWS"},
-	{"TestSNS", "aws", "BROKERDOJO_CONFORMANCE_AWS"},
+	{"TestSQS", "aws", settingAWS},
+	{"TestSNS", "aws", settingAWS},
+	{"TestLambda", "aws", settingAWS},
+	{"TestEventSource", "aws", settingAWS},
+	{"TestLogs", "aws", settingAWS},
+	{"TestCloudWatch", "aws", settingAWS},
+	{"TestS3", "aws", settingAWS},
+	{"TestSSM", "aws", settingAWS},
+	{"TestSTS", "aws", settingAWS},
+	{"TestIAM", "aws", settingAWS},
+	{"TestKMS", "aws", settingAWS},
+	{"TestCloudFormation", "aws", settingAWS},
 	{"TestRedis", "redis", "BROKERDOJO_CONFORMANCE_REDIS"},
 	{"TestKafka", "kafka", "BROKERDOJO_CONFORMANCE_KAFKA"},
+	{"TestRabbitMQ", "rabbitmq", "BROKERDOJO_CONFORMANCE_RABBITMQ"},
 }
+
+const (
+	settingAWS        = "BROKERDOJO_CONFORMANCE_AWS"
+	settingManagement = "BROKERDOJO_CONFORMANCE_RABBITMQ_MANAGEMENT"
+)
 
 // afterClose is how long, in virtual time, a bubble goes on after everything was closed: clients' keep-alive goroutines notice
 // only on their next tick, and a bubble's clock stops with its main goroutine.
@@ -65,7 +93,7 @@ func Run(t *testing.T, r Rule, f func(t *testing.T, c *Cloud)) {
 			return
 		}
 	}
-	t.Fatalf("%s does not say whose rules these are: the name must start with TestSQS, TestSNS, TestRedis or TestKafka", t.Name())
+	t.Fatalf("%s does not say whose rules these are: the name must start with Test and a service, as %s does", t.Name(), services[0].prefix)
 }
 
 func run(t *testing.T, r Rule, service, endpoint string, f func(t *testing.T, c *Cloud)) {
@@ -141,12 +169,18 @@ func (c *Cloud) Eventually(what string, within time.Duration, condition func() b
 }
 
 // SQS returns a client of the SQS under test.
-func (c *Cloud) SQS() *sqs.Client { return sqs.NewFromConfig(c.aws()) }
+func (c *Cloud) SQS() *sqs.Client { return sqs.NewFromConfig(c.AWS()) }
 
 // SNS returns a client of the SNS under test.
-func (c *Cloud) SNS() *sns.Client { return sns.NewFromConfig(c.aws()) }
+func (c *Cloud) SNS() *sns.Client { return sns.NewFromConfig(c.AWS()) }
 
-func (c *Cloud) aws() aws.Config {
+// S3 returns a client of the S3 under test. It names the bucket in the path: in memory there are no hosts to look up.
+func (c *Cloud) S3() *s3.Client {
+	return s3.NewFromConfig(c.AWS(), func(o *s3.Options) { o.UsePathStyle = c.endpoint != "aws" })
+}
+
+// AWS returns the configuration of clients of the AWS under test: lambda.NewFromConfig(c.AWS()).
+func (c *Cloud) AWS() aws.Config {
 	c.need("aws")
 	if c.local != nil {
 		return c.local.AWS()
@@ -191,6 +225,77 @@ func (c *Cloud) Kafka(opts ...kgo.Opt) *kgo.Client {
 	}
 	c.t.Cleanup(client.CloseAllowingRebalance)
 	return client
+}
+
+// RabbitMQ returns a connection to the RabbitMQ under test.
+func (c *Cloud) RabbitMQ() *amqp091.Connection {
+	c.t.Helper()
+	conn, err := c.RabbitMQAs("guest", "guest")
+	if err != nil {
+		c.t.Fatalf("rabbitmq client: %v", err)
+	}
+	return conn
+}
+
+// RabbitMQAs is RabbitMQ for another user.
+func (c *Cloud) RabbitMQAs(user, password string) (*amqp091.Connection, error) {
+	c.t.Helper()
+	c.need("rabbitmq")
+	url, config := "amqp://"+c.endpoint+"/", amqp091.Config{Heartbeat: 10 * time.Second, Locale: "en_US"}
+	if c.local != nil {
+		url, config = c.local.RabbitMQ()
+	}
+	config.SASL = []amqp091.Authentication{&amqp091.PlainAuth{Username: user, Password: password}}
+	conn, err := amqp091.DialConfig(url, config)
+	if err == nil {
+		c.t.Cleanup(func() { _ = conn.Close() }) // the rule may have closed it
+	}
+	return conn, err
+}
+
+// RabbitMQAPI makes a request to the management API of the RabbitMQ under test, as user guest. Body and answer are JSON; an
+// answer without a body is nil.
+func (c *Cloud) RabbitMQAPI(method, path string, body any) (status int, answer any) {
+	c.t.Helper()
+	c.need("rabbitmq")
+	if c.local == nil && os.Getenv(settingManagement) == "" {
+		c.t.Skip("needs the management API: set " + settingManagement)
+	}
+	status, answer, err := c.rabbitMQAPI(c.t.Context(), method, path, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return status, answer
+}
+
+func (c *Cloud) rabbitMQAPI(ctx context.Context, method, path string, body any) (status int, answer any, err error) {
+	client, host := http.DefaultClient, os.Getenv(settingManagement)
+	if c.local != nil {
+		client, host = &http.Client{Transport: embeddedaws.Transport{Handler: c.local.RabbitMQServer().Management()}}, "127.0.0.1:15672"
+	}
+	var text []byte
+	if body != nil {
+		if text, err = json.Marshal(body); err != nil {
+			return 0, nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+host+path, bytes.NewReader(text))
+	if err != nil {
+		return 0, nil, err
+	}
+	r.SetBasicAuth("guest", "guest")
+	resp, err := client.Do(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if text, err = io.ReadAll(resp.Body); err != nil || len(text) == 0 {
+		return resp.StatusCode, nil, err
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return 0, nil, fmt.Errorf("%s %s: %s", method, path, text)
+	}
+	return resp.StatusCode, answer, nil
 }
 
 // need ends a rule that asks for another service than its test function's name says: it would run on the wrong target.

@@ -2,6 +2,10 @@ package conformance
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -17,10 +21,38 @@ import (
 func (c *Cloud) removeAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the rule's own context has ended
 	defer cancel()
-	remove := map[string]func(context.Context) error{"aws": c.removeAWS, "redis": c.removeRedis, "kafka": c.removeKafka}
+	remove := map[string]func(context.Context) error{"aws": c.removeAWS, "redis": c.removeRedis, "kafka": c.removeKafka, "rabbitmq": c.removeRabbitMQ}
 	if err := remove[c.service](ctx); err != nil {
 		c.t.Errorf("remove what is named %s*: %v", c.prefix, err)
 	}
+}
+
+func (c *Cloud) removeRabbitMQ(ctx context.Context) error {
+	if os.Getenv(settingManagement) == "" {
+		return errors.New("only the management API lists what there is: set " + settingManagement)
+	}
+	for _, kind := range []string{"queues", "exchanges", "policies", "users"} {
+		path := "/api/" + kind + "/%2F"
+		if kind == "users" {
+			path = "/api/users"
+		}
+		_, answer, err := c.rabbitMQAPI(ctx, http.MethodGet, path, nil)
+		if err != nil {
+			return err
+		}
+		list, _ := answer.([]any)
+		for _, e := range list {
+			object, _ := e.(map[string]any)
+			name, _ := object["name"].(string)
+			if !strings.HasPrefix(name, c.prefix) {
+				continue
+			}
+			if _, _, err := c.rabbitMQAPI(ctx, http.MethodDelete, path+"/"+url.PathEscape(name), nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (c *Cloud) removeAWS(ctx context.Context) error {

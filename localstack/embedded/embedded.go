@@ -9,6 +9,7 @@
 //	queues := sqs.NewFromConfig(cloud.AWS())
 //	cache := redis.NewClient(cloud.Redis())
 //	stream, err := kgo.NewClient(cloud.Kafka()...)
+//	rabbit, err := amqp091.DialConfig(cloud.RabbitMQ())
 //
 // Clouds share nothing: a process may hold as many as it likes. The services' own packages are below this one,
 // and each says there which of its rules come from where and what it does not offer.
@@ -28,6 +29,7 @@ import (
 
 	awssdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	amqp091 "github.com/rabbitmq/amqp091-go"
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -35,18 +37,20 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/redis"
 )
 
 // The services of the cloud, as Options.Services and Endpoint.Service name them.
 const (
-	AWS   = "aws"
-	Redis = "redis"
-	Kafka = "kafka"
+	AWS      = "aws"
+	Redis    = "redis"
+	Kafka    = "kafka"
+	RabbitMQ = "rabbitmq"
 )
 
 // Services returns the names of all services, in the order that they are shown in.
-func Services() []string { return []string{AWS, Redis, Kafka} }
+func Services() []string { return []string{AWS, Redis, Kafka, RabbitMQ} }
 
 // Ports says which ports Start listens on.
 type Ports int
@@ -57,7 +61,7 @@ const (
 	Auto
 )
 
-var standardPorts = map[string][]int{AWS: {4566}, Redis: {6379}, Kafka: {9092, 9093, 9094}}
+var standardPorts = map[string][]int{AWS: {4566}, Redis: {6379}, Kafka: {9092, 9093, 9094}, RabbitMQ: {5672, 15672, 15692}}
 
 // Options are what Start and InMemory take. The zero value starts every service and logs nothing.
 type Options struct {
@@ -84,12 +88,13 @@ type Cloud struct {
 	sns     *sns.Service
 	redis   *redis.Server
 	kafka   *kafka.Cluster
+	rabbit  *rabbitmq.Server
 	handler http.Handler // of the AWS services
 
 	inMemory  bool
 	hosts     hosts
-	server    *http.Server
-	served    chan struct{} // closed when server has ended
+	servers   []*http.Server
+	served    sync.WaitGroup // by servers
 	endpoints []Endpoint
 	close     sync.Once
 	closeErr  error
@@ -97,7 +102,7 @@ type Cloud struct {
 
 // Endpoint is where one service of a started cloud is reached.
 type Endpoint struct {
-	Service string // "aws"
+	Service string // "aws"; RabbitMQ has two more endpoints, "rabbitmq-management" and "rabbitmq-metrics"
 	Title   string // what is behind it: "SQS, SNS"
 	Address string // as its clients take it: "http://127.0.0.1:4566", "127.0.0.1:6379", three brokers with commas
 	Setting string // which setting of the clients takes the address
@@ -145,12 +150,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 			c.startAWS(log, loopbackHTTP())
 			e.Title, e.Setting = "SQS, SNS", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
-			c.server = &http.Server{Handler: c.handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-			c.served = make(chan struct{})
-			go func() {
-				defer close(c.served)
-				_ = c.server.Serve(listeners[0]) // ErrServerClosed, after Close
-			}()
+			c.serve(listeners[0], c.handler, log)
 		case Redis:
 			e.Title, e.Setting = "Redis", "REDIS_URL"
 			c.redis = redis.New(redis.Options{Log: log})
@@ -158,13 +158,41 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		case Kafka:
 			e.Title, e.Setting = "Kafka, 3 brokers", "bootstrap.servers"
 			c.kafka, err = kafka.New(kafka.Options{Log: log, Listeners: listeners})
+		case RabbitMQ:
+			e.Title, e.Setting = "RabbitMQ", "AMQP_URL"
+			e.Address = "amqp://" + addresses[0] + "/"
+			c.rabbit = rabbitmq.New(rabbitmq.Options{Log: log})
+			err = c.rabbit.Serve(listeners[0])
+			c.serve(listeners[1], c.rabbit.Management(), log)
+			c.serve(listeners[2], c.rabbit.Metrics(), log)
 		}
 		if err != nil {
 			return c, fmt.Errorf("start %s: %w", name, err)
 		}
-		c.endpoints = append(c.endpoints, e)
+		if name != RabbitMQ {
+			c.endpoints = append(c.endpoints, e)
+			continue
+		}
+		for i, e := range []Endpoint{
+			e,
+			{Service: "rabbitmq-management", Title: "RabbitMQ's management API", Setting: "user " + rabbitmq.DefaultUser + ", password " + rabbitmq.DefaultPassword, Address: "http://" + addresses[1]},
+			{Service: "rabbitmq-metrics", Title: "RabbitMQ's metrics", Setting: "/metrics", Address: "http://" + addresses[2]},
+		} {
+			e.Wanted = nil
+			if port := standardPorts[RabbitMQ][i]; slices.Contains(wanted, port) {
+				e.Wanted = []int{port}
+			}
+			c.endpoints = append(c.endpoints, e)
+		}
 	}
 	return c, nil
+}
+
+// serve serves HTTP on l until Close.
+func (c *Cloud) serve(l net.Listener, h http.Handler, log *slog.Logger) {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	c.servers = append(c.servers, server)
+	c.served.Go(func() { _ = server.Serve(l) }) // ErrServerClosed, after Close
 }
 
 // listen opens a service's listeners, on its standard ports where they are wanted and free.
@@ -211,6 +239,8 @@ func InMemory(o Options) *Cloud {
 			if c.kafka, err = kafka.New(kafka.Options{Log: log}); err != nil {
 				panic("embedded: start kafka: " + err.Error()) // its options are ours, and nothing outside the process takes part
 			}
+		case RabbitMQ:
+			c.rabbit = rabbitmq.New(rabbitmq.Options{Log: log})
 		}
 	}
 	return c
@@ -235,10 +265,10 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper) {
 func (c *Cloud) Close() error {
 	c.close.Do(func() {
 		var errs []error
-		if c.server != nil {
-			errs = append(errs, c.server.Close())
-			<-c.served
+		for _, server := range c.servers {
+			errs = append(errs, server.Close())
 		}
+		c.served.Wait()
 		if c.sns != nil { // before the queues that it delivers to
 			c.sns.Close()
 		}
@@ -250,6 +280,9 @@ func (c *Cloud) Close() error {
 		}
 		if c.kafka != nil {
 			errs = append(errs, c.kafka.Close())
+		}
+		if c.rabbit != nil {
+			errs = append(errs, c.rabbit.Close())
 		}
 		c.closeErr = errors.Join(errs...)
 	})
@@ -277,9 +310,15 @@ func (c *Cloud) Env() []EnvVar {
 			env = append(env, EnvVar{"REDIS_URL", "redis://" + e.Address + "/0"})
 		case Kafka:
 			env = append(env, EnvVar{"KAFKA_BOOTSTRAP_SERVERS", e.Address})
+		case RabbitMQ:
+			env = append(env, EnvVar{"AMQP_URL", withUser(e.Address)})
 		}
 	}
 	return env
+}
+
+func withUser(url string) string {
+	return strings.Replace(url, "://", "://"+rabbitmq.DefaultUser+":"+rabbitmq.DefaultPassword+"@", 1)
 }
 
 // accessKey is no secret: the local cloud takes any.
@@ -323,6 +362,18 @@ func (c *Cloud) Kafka() []kgo.Opt {
 	return c.kafka.ClientOptions()
 }
 
+// RabbitMQ returns the URL and the configuration of a RabbitMQ client: amqp091.DialConfig(cloud.RabbitMQ()).
+// It panics if the cloud runs without RabbitMQ.
+func (c *Cloud) RabbitMQ() (url string, config amqp091.Config) {
+	c.need(c.rabbit != nil, RabbitMQ)
+	config = amqp091.Config{Heartbeat: 10 * time.Second, Locale: "en_US"}
+	if !c.inMemory {
+		return withUser(c.endpoint(RabbitMQ)), config
+	}
+	config.Dial = func(string, string) (net.Conn, error) { return c.rabbit.Dial(context.Background()) }
+	return withUser("amqp://127.0.0.1:5672/"), config
+}
+
 // SQS returns the service itself, for what only the broker can do: deliver a message twice, say.
 func (c *Cloud) SQS() *sqs.Service { return c.sqs }
 
@@ -334,6 +385,9 @@ func (c *Cloud) RedisServer() *redis.Server { return c.redis }
 
 // KafkaCluster returns the cluster itself, for what only the operator can do: stop a broker, say.
 func (c *Cloud) KafkaCluster() *kafka.Cluster { return c.kafka }
+
+// RabbitMQServer returns the server itself: its management API, and what only the operator can do, such as cut connections.
+func (c *Cloud) RabbitMQServer() *rabbitmq.Server { return c.rabbit }
 
 func (c *Cloud) need(running bool, service string) {
 	if !running {

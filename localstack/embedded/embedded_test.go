@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/rabbitmq/amqp091-go"
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -75,13 +76,36 @@ func use(t *testing.T, cloud *embedded.Cloud) {
 	if records := fetches.Records(); fetches.Err() != nil || len(records) != 1 || string(records[0].Value) != "17" {
 		t.Errorf("Kafka: %v %v", records, fetches.Err())
 	}
+
+	rabbit, err := amqp091.DialConfig(cloud.RabbitMQ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rabbit.Close() }()
+	ch, err := rabbit.Channel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ch.QueueDeclare("orders", true, false, false, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	confirmed, err := ch.PublishWithDeferredConfirm("", "orders", true, false, amqp091.Publishing{Body: []byte("17")})
+	if err != nil || !confirmed.Wait() {
+		t.Fatal(err)
+	}
+	if got, ok, err := ch.Get("orders", true); !ok || string(got.Body) != "17" || err != nil {
+		t.Errorf("RabbitMQ: %s %v %v", got.Body, ok, err)
+	}
 }
 
 func TestAStartedCloudServesEveryServiceOnLoopback(t *testing.T) {
 	cloud := start(t, embedded.Options{})
 	use(t, cloud)
 	for _, e := range cloud.Endpoints() {
-		for address := range strings.SplitSeq(strings.TrimPrefix(e.Address, "http://"), ",") {
+		for address := range strings.SplitSeq(strings.Trim(strings.TrimPrefix(strings.TrimPrefix(e.Address, "http://"), "amqp://"), "/"), ",") {
 			if host, _, err := net.SplitHostPort(address); host != "127.0.0.1" || err != nil {
 				t.Errorf("%s listens on %s", e.Service, address)
 			}

@@ -29,6 +29,17 @@ func (q *Queue) Move(n int, to func(Delivery) (*Queue, any)) int {
 	return moved
 }
 
+// Peek returns the message that would be delivered next, without delivering it. It returns false if none is ready.
+func (q *Queue) Peek() (Delivery, bool) {
+	q.lock()
+	defer q.unlock()
+	g := q.nextGroup()
+	if g == nil {
+		return Delivery{}, false
+	}
+	return q.delivery(g.ready.first()), true
+}
+
 // Configure changes the options. A new TTL holds for the messages that are there too, from the time they were enqueued.
 func (q *Queue) Configure(change func(*Options)) {
 	q.lock()

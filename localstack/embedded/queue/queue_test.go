@@ -550,6 +550,24 @@ func TestDeduplication(t *testing.T) {
 	})
 }
 
+func TestPeek(t *testing.T) {
+	in(t, "the next message is seen and not delivered", queue.Options{}, func(t *testing.T, q *queue.Queue) {
+		if _, ok := q.Peek(); ok {
+			t.Error("an empty queue has a next message")
+		}
+		send(t, q, queue.Entry{Value: "later", Delay: time.Minute}, entry("a"), queue.Entry{Value: "urgent", Priority: 1})
+		for range 2 {
+			if d, ok := q.Peek(); !ok || d.Value != "urgent" || d.Deliveries != 0 {
+				t.Errorf("peeked %+v", d)
+			}
+		}
+		want(t, receive(t, q, 1, time.Minute, 0), "urgent")
+		if d, _ := q.Peek(); d.Value != "a" {
+			t.Errorf("then %+v", d)
+		}
+	})
+}
+
 func TestPurge(t *testing.T) {
 	in(t, "purging drops everything, leased messages too", queue.Options{Ordered: true}, func(t *testing.T, q *queue.Queue) {
 		send(t, q, queue.Entry{Value: "a", Group: "g"}, queue.Entry{Value: "b", Group: "g"}, queue.Entry{Value: "c", Group: "h", Delay: time.Second})
