@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +39,10 @@ type conn struct {
 	since   time.Time
 	opened  bool
 	closing bool // connection.close was sent: nothing but its confirmation counts
-	blocked chan struct{}
+
+	blocked   chan struct{} // while an alarm holds publications back; closed at its end. Guarded by the server's lock
+	held      []amqp.Frame  // back meanwhile
+	heldBytes int
 
 	user       *user
 	vhost      *vhost
@@ -102,8 +106,7 @@ func (c *conn) converse() error {
 		return err
 	}
 	for {
-		c.expectWithin()
-		f, err := c.frames.Next()
+		f, err := c.next()
 		if err != nil {
 			if timeout := (net.Error)(nil); errors.As(err, &timeout) && timeout.Timeout() {
 				return fmt.Errorf("no heartbeat within %v", 2*c.heartbeat)
@@ -113,13 +116,9 @@ func (c *conn) converse() error {
 			}
 			return err
 		}
-		if err := c.waitWhileBlocked(f); err != nil {
-			return err
-		}
-		more := c.in.Buffered() > 0
 		c.s.mu.Lock()
 		done, err := c.handle(f)
-		if !more || done {
+		if c.in.Buffered() == 0 && len(c.held) == 0 || done {
 			for _, ch := range c.channels {
 				ch.confirm()
 			}
@@ -131,11 +130,69 @@ func (c *conn) converse() error {
 	}
 }
 
+// next returns the next frame to handle. While an alarm is in force, a publisher's frames are held back, as many as a socket's
+// buffers would hold; then nothing more is read.
+func (c *conn) next() (amqp.Frame, error) {
+	for {
+		c.s.mu.Lock()
+		blocked := c.blocked
+		c.s.mu.Unlock()
+		if blocked == nil && len(c.held) > 0 {
+			f := c.held[0]
+			if c.held = c.held[1:]; len(c.held) == 0 {
+				c.heldBytes = 0
+			}
+			if !c.holds(f) {
+				return f, nil
+			}
+			c.held = slices.Insert(c.held, 0, f)
+			continue
+		}
+		if blocked != nil && c.heldBytes > maxHeld {
+			<-blocked
+			continue
+		}
+		c.expectWithin(blocked != nil)
+		if c.unblocked(blocked) { // before the deadline was set, so that it interrupts nothing any more
+			continue
+		}
+		if _, err := c.in.Peek(1); err != nil { // nothing is taken off yet: unblock may interrupt it
+			if errors.Is(err, os.ErrDeadlineExceeded) && c.unblocked(blocked) {
+				continue
+			}
+			return amqp.Frame{}, err
+		}
+		f, err := c.frames.Next()
+		if err != nil {
+			return f, err
+		}
+		if f.Type == amqp.FrameHeartbeat || blocked == nil && len(c.held) == 0 && !c.holds(f) {
+			return f, nil
+		}
+		f.Payload = slices.Clone(f.Payload)
+		c.held = append(c.held, f)
+		c.heldBytes += len(f.Payload)
+	}
+}
+
+// maxHeld is how much is held back of a publisher that is blocked, in bytes.
+const maxHeld = 1 << 20
+
+// unblocked says whether the alarm for which the connection was blocked is over.
+func (c *conn) unblocked(blocked chan struct{}) bool {
+	if blocked == nil {
+		return false
+	}
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	return c.blocked != blocked
+}
+
 // expectWithin sets how long the client may be silent: two heartbeats, as RabbitMQ's timeout is that of missing two in a row.
 // Source: RabbitMQ documentation, "Detecting Dead TCP Connections with Heartbeats" (checked 2026-12-01).
-func (c *conn) expectWithin() {
+func (c *conn) expectWithin(blocked bool) {
 	switch {
-	case c.heartbeat > 0:
+	case c.heartbeat > 0 && !blocked:
 		_ = c.net.SetReadDeadline(time.Now().Add(2 * c.heartbeat))
 	default:
 		_ = c.net.SetReadDeadline(time.Time{})
@@ -381,29 +438,21 @@ func (c *conn) open(f amqp.Frame) (*channel, amqp.ID, *exception) {
 	return nil, amqp.ID{}, fail(channelError, "expected 'channel.open'")
 }
 
-// waitWhileBlocked holds a publisher's frame back while an alarm is in force.
-func (c *conn) waitWhileBlocked(f amqp.Frame) error {
-	if f.Type != amqp.FrameMethod {
-		return nil
-	}
-	if len(f.Payload) < 4 || f.Payload[1] != 60 || f.Payload[3] != 40 { // basic.publish
-		return nil
+// holds says whether a frame is a publication's and an alarm is in force. The connection is blocked from then on, and told so.
+func (c *conn) holds(f amqp.Frame) bool {
+	if f.Type != amqp.FrameMethod || len(f.Payload) < 4 || f.Payload[1] != 60 || f.Payload[3] != 40 { // basic.publish
+		return false
 	}
 	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
 	if len(c.s.alarms) == 0 || c.s.closed {
-		c.s.mu.Unlock()
-		return nil
+		return false
 	}
-	if c.blocked == nil {
-		c.blocked = make(chan struct{})
-		if c.can("connection.blocked") {
-			c.out.method(0, amqp.ConnectionBlocked{Reason: "low on " + strings.Join(slices.Clone(c.s.alarms), " & ")})
-		}
+	c.blocked = make(chan struct{})
+	if c.can("connection.blocked") {
+		c.out.method(0, amqp.ConnectionBlocked{Reason: "low on " + strings.Join(c.s.alarms, " & ")})
 	}
-	wait := c.blocked
-	c.s.mu.Unlock()
-	<-wait
-	return nil
+	return true
 }
 
 // unblock lets a blocked connection go on.
@@ -411,6 +460,7 @@ func (c *conn) unblock() {
 	if c.blocked == nil {
 		return
 	}
+	_ = c.net.SetReadDeadline(time.Unix(1, 0)) // so that next goes on with what was held back
 	close(c.blocked)
 	c.blocked = nil
 	if c.can("connection.blocked") {
