@@ -15,6 +15,7 @@ type channel struct {
 	vhost   *vhost
 	number  uint16
 	closing bool // channel.close was sent: nothing but its confirmation counts
+	over    bool // it has ended
 
 	last      string // the queue declared last, which an empty name stands for
 	prefetch  int    // of the consumers to come; 0 is no limit
@@ -28,9 +29,10 @@ type channel struct {
 	incoming *publication // whose content is on its way
 
 	confirming bool
-	published  uint64 // publications since confirm.select
-	confirmed  uint64 // the last one whose confirmation was sent or waits in acks
-	acked      uint64 // all publications up to this one are confirmed, and the client is to be told
+	published  uint64              // publications since confirm.select
+	confirmed  uint64              // the last one whose confirmation was sent or waits in acks
+	acked      uint64              // all publications up to this one are confirmed, and the client is to be told
+	awaited    map[uint64]*awaited // publications that queues without a majority have not taken yet
 
 	tx *transaction
 }
@@ -54,6 +56,7 @@ func (ch *channel) end() {
 	if ch.closing {
 		return
 	}
+	ch.over = true
 	for _, k := range ch.sortedConsumers() {
 		k.remove()
 	}

@@ -32,6 +32,7 @@ const clogged = 1 << 20
 type conn struct {
 	s       *Server
 	id      int
+	node    *node
 	net     net.Conn
 	in      *bufio.Reader
 	frames  *amqp.Reader

@@ -231,6 +231,15 @@ func (ch *channel) get(m amqp.BasicGet) *exception {
 	if len(q.consumers) > 0 && q.consumers[0].exclusive {
 		return fail(accessRefused, "%s in exclusive use", where)
 	}
+	if !q.available() { // the answer comes with the majority
+		q.asked = append(q.asked, func() *exception {
+			if ch.over {
+				return nil
+			}
+			return ch.get(m)
+		})
+		return nil
+	}
 	q.use()
 	q.expireHead()
 	entry, h := q.take()

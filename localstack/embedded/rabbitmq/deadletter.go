@@ -59,7 +59,7 @@ func (q *queueState) deadLetter(m *message, reason string) {
 	dead.properties.Expiration = "" // or it would expire again in the next queue
 
 	for _, to := range x.route(dead) {
-		if !dead.cycles(to.name) {
+		if !dead.cycles(to.name) && to.reachable() == nil {
 			to.put(dead)
 		}
 	}

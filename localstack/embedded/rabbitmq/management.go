@@ -28,7 +28,7 @@ func (s *Server) Management() http.Handler {
 	for pattern, h := range map[string]func(*request) (any, error){
 		"GET /api/overview":            m.overview,
 		"GET /api/cluster-name":        func(*request) (any, error) { return object{"name": nodeName}, nil },
-		"GET /api/nodes":               func(*request) (any, error) { return []any{m.node()}, nil },
+		"GET /api/nodes":               m.nodes,
 		"GET /api/nodes/{name}":        m.oneNode,
 		"GET /api/whoami":              func(r *request) (any, error) { return object{"name": r.user.name, "tags": r.user.tags}, nil },
 		"GET /api/extensions":          func(*request) (any, error) { return []any{}, nil },
@@ -277,6 +277,7 @@ func (m *management) scope(r *request) ([]*vhost, error) {
 // channel makes a channel that nobody consumes from, so that the API does what a client of the user's may do.
 func (m *management) channel(r *request, v *vhost) *channel {
 	c := newConn(m.s, nil, 0)
+	c.node = m.s.first()
 	c.out.over = true // what it would be told goes nowhere
 	c.user, c.vhost = r.user, v
 	return newChannel(c, 1)
@@ -320,19 +321,29 @@ func kinds() []any {
 	return list
 }
 
-func (m *management) node() object {
+func (m *management) nodes(*request) (any, error) {
+	list := []any{}
+	for _, n := range m.s.nodes {
+		list = append(list, m.node(n))
+	}
+	return list, nil
+}
+
+func (m *management) node(n *node) object {
 	return object{
-		"name": nodeName, "type": "disc", "running": true, "uptime": time.Since(m.s.started).Milliseconds(), "mem_alarm": slices.Contains(m.s.alarms, "memory"),
+		"name": n.name, "type": "disc", "running": n.up, "uptime": time.Since(m.s.started).Milliseconds(), "mem_alarm": slices.Contains(m.s.alarms, "memory"),
 		"disk_free_alarm": slices.Contains(m.s.alarms, "disk"), "partitions": []any{}, "applications": []any{}, "enabled_plugins": []any{"rabbitmq_management", "rabbitmq_prometheus"},
 		"rates_mode": "basic", "exchange_types": kinds(),
 	}
 }
 
 func (m *management) oneNode(r *request) (any, error) {
-	if r.PathValue("name") != nodeName {
-		return nil, missing
+	for _, n := range m.s.nodes {
+		if n.name == r.PathValue("name") {
+			return m.node(n), nil
+		}
 	}
-	return m.node(), nil
+	return nil, missing
 }
 
 func (m *management) deprecatedFeatures(*request) (any, error) {
@@ -781,6 +792,21 @@ func describeQueue(q *queueState) object {
 	}
 	if q.log != nil {
 		o["message_bytes_ready"] = q.log.bytes
+	}
+	if o["node"] = ""; q.home != nil {
+		o["node"] = q.home.name
+	}
+	if !q.available() {
+		o["state"] = map[bool]string{true: "down", false: "minority"}[q.kind == classic]
+	}
+	if q.kind != classic {
+		members, online := []string{}, []string{}
+		for _, n := range q.vhost.s.nodes {
+			if members = append(members, n.name); n.up {
+				online = append(online, n.name)
+			}
+		}
+		o["leader"], o["members"], o["online"] = o["node"], members, online
 	}
 	if q.policy != nil {
 		o["policy"], o["effective_policy_definition"] = q.policy.name, q.policy.definition

@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -183,7 +184,7 @@ func (ch *channel) deliver(p *publication, tag uint64) {
 		ch.settled(tag, true)
 		return
 	}
-	queues := x.route(p.message)
+	queues := slices.DeleteFunc(x.route(p.message), func(q *queueState) bool { return q.kind == classic && !q.available() })
 	switch {
 	case len(queues) > 0:
 	case !p.method.Mandatory:
@@ -193,12 +194,20 @@ func (ch *channel) deliver(p *publication, tag uint64) {
 		ch.conn.out.content(ch.number, amqp.BasicReturn{ReplyCode: noRoute, ReplyText: codeNames[noRoute], Exchange: p.method.Exchange, RoutingKey: p.method.RoutingKey},
 			p.message.properties, p.message.body)
 	}
-	accepted := true
+	accepted, waiting := true, 0
 	for _, q := range queues {
 		x.counters.publishOut++
-		if !q.put(p.message) {
+		if !q.available() { // without a majority; a classic queue was not routed to
+			q.waiting = append(q.waiting, pending{p.message, ch, tag})
+			waiting++
+		} else if !q.put(p.message) {
 			accepted = false
 		}
+	}
+	if waiting > 0 && ch.confirming {
+		ch.late(tag, waiting)
+		ch.awaited[tag].accepted = accepted
+		return
 	}
 	ch.settled(tag, accepted)
 }
@@ -210,7 +219,10 @@ func (ch *channel) settled(tag uint64, accepted bool) {
 	}
 	if accepted {
 		ch.conn.s.confirmed++
-		ch.acked = tag
+		if ch.acked = tag; len(ch.awaited) > 0 { // one for several would stand for those too
+			ch.confirmed = tag
+			ch.send(amqp.BasicAck{DeliveryTag: tag})
+		}
 		return
 	}
 	ch.confirm()

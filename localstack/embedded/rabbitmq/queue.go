@@ -20,13 +20,16 @@ type queueState struct {
 	durable, exclusive, autoDelete bool
 	arguments                      amqp.Table
 	owner                          *conn // of an exclusive queue
+	home                           *node // of a classic queue; of others the leader's, nil if there is none
 	policy                         *policy
 	settings
 
 	messages *queue.Queue
 	bytes    int64 // of the bodies that are ready
 	unacked  int
-	log      *streamLog // of a stream, instead of messages
+	log      *streamLog          // of a stream, instead of messages
+	waiting  []pending           // publications, for a majority
+	asked    []func() *exception // basic.get, for a majority
 	bindings int
 
 	consumers []*consumer // by priority, then by how long they have had nothing
@@ -51,7 +54,7 @@ func (ch *channel) queue(name string) (*queueState, *exception) {
 	if q == nil {
 		return nil, fail(notFound, "no %s", ch.vhost.described("queue", name))
 	}
-	return q, q.lockedFor(ch.conn)
+	return q, firstFailure(q.lockedFor(ch.conn), q.reachable())
 }
 
 // lockedFor refuses a connection another one's exclusive queue.
@@ -88,7 +91,7 @@ func (ch *channel) declareQueue(m amqp.QueueDeclare) *exception {
 	if name == "" {
 		name = generated("amq.gen-")
 	} else if q := ch.vhost.queues[name]; q != nil {
-		if e := firstFailure(ch.allow(configure, "queue", name), q.lockedFor(ch.conn), q.equivalent(m)); e != nil {
+		if e := firstFailure(ch.allow(configure, "queue", name), q.lockedFor(ch.conn), q.reachable(), q.equivalent(m)); e != nil {
 			return e
 		}
 		return ch.declared(q, m.NoWait)
@@ -123,7 +126,7 @@ func (ch *channel) declareQueue(m amqp.QueueDeclare) *exception {
 	}
 	q := &queueState{
 		vhost: ch.vhost, name: name, kind: kind, durable: m.Durable, exclusive: m.Exclusive, autoDelete: m.AutoDelete, arguments: m.Arguments,
-		messages: ch.vhost.engine.NewQueue(name, queue.Options{}),
+		messages: ch.vhost.engine.NewQueue(name, queue.Options{}), home: ch.conn.node,
 	}
 	if kind == stream {
 		q.log = &streamLog{}
@@ -331,7 +334,7 @@ func (s *Server) settle() {
 		q := s.settling[0]
 		s.settling = s.settling[1:]
 		q.touched = false
-		if q.vhost.queues[q.name] != q {
+		if q.vhost.queues[q.name] != q || !q.available() {
 			continue
 		}
 		q.dispatch()

@@ -47,12 +47,15 @@ type Options struct {
 	Log *slog.Logger // nil discards
 	// Permit names deprecated features to permit, as deprecated_features.permit.* in rabbitmq.conf does.
 	Permit []string
+	// Nodes is how many nodes the server plays: 0 and 1 are a single one, 3 is a cluster (see cluster.go).
+	Nodes int
 }
 
 // Server is a running RabbitMQ node. Its methods may be called from several goroutines.
 type Server struct {
 	log     *slog.Logger
 	permit  []string
+	nodes   []*node
 	started time.Time
 	ended   sync.WaitGroup // accept loops and connections
 
@@ -77,7 +80,7 @@ var errClosed = errors.New("rabbitmq: the server is closed")
 // New starts a server. Clients reach it through Serve or Dial. In a testing/synctest bubble, call it inside the bubble.
 func New(o Options) *Server {
 	s := &Server{
-		log: o.Log, permit: o.Permit, started: time.Now(),
+		log: o.Log, permit: o.Permit, nodes: newNodes(o.Nodes), started: time.Now(),
 		conns: map[*conn]struct{}{}, vhosts: map[string]*vhost{}, users: map[string]*user{}, deadLettered: map[string]uint64{},
 	}
 	if s.log == nil {
@@ -105,7 +108,7 @@ func (s *Server) Serve(l net.Listener) error {
 				}
 				return
 			}
-			s.connect(c)
+			s.connect(c, nil)
 		}
 	})
 	return nil
@@ -117,22 +120,27 @@ func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	client, server := net.Pipe()
-	if !s.connect(server) {
+	if !s.connect(server, nil) {
 		return nil, errors.Join(errClosed, client.Close())
 	}
 	return client, nil
 }
 
-// connect serves a connection in the background. It returns false, and closes it, if the server is closed.
-func (s *Server) connect(nc net.Conn) bool {
+// connect serves a connection to a node (nil: the first that is up) in the background. It returns false, and closes the
+// connection, if the server is closed or no node is up.
+func (s *Server) connect(nc net.Conn, n *node) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if n == nil {
+		n = s.first()
+	}
+	if s.closed || n == nil {
 		_ = nc.Close()
 		return false
 	}
 	s.lastID++
 	c := newConn(s, nc, s.lastID)
+	c.node = n
 	s.conns[c] = struct{}{}
 	s.ended.Go(c.serve)
 	s.ended.Go(c.out.write)
