@@ -17,6 +17,7 @@ fi
 
 folder=$(mktemp -d)
 base=$((20000 + RANDOM % 10000))
+home=${HOME:-/root}
 export HOME=$folder # where the Erlang cookie is kept
 export ERL_EPMD_ADDRESS=127.0.0.1 ERL_EPMD_PORT=$((base + 3))
 export RABBITMQ_NODENAME=conformance$base@localhost RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT=$base RABBITMQ_DIST_PORT=$((base + 2))
@@ -64,7 +65,7 @@ fi
 grep -o 'RabbitMQ [0-9.]*' "$folder/out" | head -n 1
 export BROKERDOJO_CONFORMANCE_RABBITMQ=127.0.0.1:$base BROKERDOJO_CONFORMANCE_RABBITMQ_MANAGEMENT=127.0.0.1:$((base + 1))
 if [[ -n ${BROKERDOJO_RABBITMQ_RUN:-} ]]; then
-  bash -c "$BROKERDOJO_RABBITMQ_RUN"
+  HOME=$home bash -c "$BROKERDOJO_RABBITMQ_RUN"
 else
-  HOME=$(getent passwd "$(id -u)" | cut -d: -f6) go test -count=1 -run '^TestRabbitMQ' "$@" ./localstack/conformance
+  HOME=$home go test -count=1 -run '^TestRabbitMQ' "$@" ./localstack/conformance
 fi

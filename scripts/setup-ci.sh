@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what CI's slower tiers need on a fresh Debian machine, as root: redis-server, shellcheck, and the AWS CLI
+# Installs what CI's slower tiers need on a fresh Debian machine, as root: redis-server, rabbitmq-server, shellcheck, and the AWS CLI
 # twice: Debian's version 2.9 speaks the query protocol to SQS, a current one from PyPI speaks JSON.
 # Usage: scripts/setup-ci.sh DIR    (the current AWS CLI goes to DIR/awscli; a second run installs nothing)
 set -euo pipefail
@@ -9,6 +9,7 @@ awscli_version=1.46.3
 
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing+=(rabbitmq-server)
 command -v shellcheck >/dev/null || missing+=(shellcheck)
 [ -x /usr/bin/aws ] || missing+=(awscli)
 command -v python3 >/dev/null || missing+=(python3 python3-venv)

@@ -150,6 +150,8 @@ const (
 	textFixUp       = "See what is in the way:\n  {cmd} doctor"
 	textNoService   = "there is no service %q"
 	textFixServices = "The services are: %s. Example: --only aws,redis"
+	textNoFeature   = "RabbitMQ has no deprecated feature %q that can be permitted here"
+	textFixFeature  = "The features are: %s"
 	textNoPorts     = "--ports takes no %q"
 	textFixPorts    = "Use standard (the usual ports, others where those are taken) or auto (any free ports)."
 	textNoCloud     = "no local cloud is running"
@@ -256,6 +258,7 @@ const (
 	flagSeed      = "order the choices by this number, the same each time"
 	flagOnly      = "services to start, with commas: aws, redis, kafka, rabbitmq (default all)"
 	flagPorts     = "standard, or auto for any free ports"
+	flagPermit    = "RabbitMQ's deprecated features to permit, with commas: transient_nonexcl_queues"
 	flagVerbose   = "log what the services do"
 	flagUpJSON    = "print one line of JSON once everything is ready"
 	flagShell     = "the shell to write for: %s (default: a guess)"
@@ -415,6 +418,9 @@ RabbitMQ. They listen on this machine only. It runs until Ctrl-C; nothing is kep
 
 Use it to try a client or a command-line tool by hand. Checks do not need it: each
 has a cloud of its own.
+
+RabbitMQ refuses what version 4.3 does by default. For an old client that declares
+queues neither durable nor exclusive: --permit transient_nonexcl_queues
 
 A standard port that another program has is replaced by a free one; the table says
 so. For scripts, --json prints one line once everything is ready:

@@ -15,18 +15,20 @@ import (
 
 	"github.com/brokerdojo/brokerdojo/internal/course"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq"
 )
 
 // closePatience is how long the cloud may take to end.
 const closePatience = 2 * time.Second
 
 func (a *app) upVerb() *cobra.Command {
-	var only []string
+	var only, permit []string
 	var ports string
 	var verbose, asJSON bool
 	cmd := a.verb("up", groupCloud)
 	cmd.Flags().StringSliceVar(&only, "only", nil, flagOnly)
 	cmd.Flags().StringVar(&ports, "ports", "standard", flagPorts)
+	cmd.Flags().StringSliceVar(&permit, "permit", nil, flagPermit)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, flagVerbose)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagUpJSON)
 	services := cobra.FixedCompletions(embedded.Services(), cobra.ShellCompDirectiveNoFileComp)
@@ -35,7 +37,12 @@ func (a *app) upVerb() *cobra.Command {
 		panic(err) // the flags are those above
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		options := embedded.Options{Services: only}
+		options := embedded.Options{Services: only, Permit: permit}
+		for _, name := range permit {
+			if !slices.Contains(rabbitmq.Features(), name) {
+				return usage(fmt.Sprintf(textFixFeature, strings.Join(rabbitmq.Features(), ", ")), textNoFeature, name)
+			}
+		}
 		for _, name := range only {
 			if !slices.Contains(embedded.Services(), name) {
 				return usage(fmt.Sprintf(textFixServices, strings.Join(embedded.Services(), ", ")), textNoService, name)

@@ -278,7 +278,7 @@ var kafkaBinary = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	keepLocked = unlock
+	keepLocked = append(keepLocked, unlock)
 	out, err := exec.Command("go", testBuild(binary, true)...).CombinedOutput()
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("build with -tags %s: %w", kafkaTag, err), errors.New(string(out)))
@@ -287,7 +287,7 @@ var kafkaBinary = sync.OnceValues(func() (string, error) {
 })
 
 // keepLocked keeps the lock of kafkaBinary's file from being collected, which would open it.
-var keepLocked func()
+var keepLocked []func()
 
 // kafkaTag is the build tag that makes franz-go's locks fit for a bubble.
 const kafkaTag = "synctests"

@@ -237,8 +237,8 @@ func (c *Cloud) RabbitMQ() *amqp091.Connection {
 	return conn
 }
 
-// RabbitMQAs is RabbitMQ for another user.
-func (c *Cloud) RabbitMQAs(user, password string) (*amqp091.Connection, error) {
+// RabbitMQAs is RabbitMQ for another user, or with another configuration.
+func (c *Cloud) RabbitMQAs(user, password string, settings ...func(*amqp091.Config)) (*amqp091.Connection, error) {
 	c.t.Helper()
 	c.need("rabbitmq")
 	url, config := "amqp://"+c.endpoint+"/", amqp091.Config{Heartbeat: 10 * time.Second, Locale: "en_US"}
@@ -246,6 +246,9 @@ func (c *Cloud) RabbitMQAs(user, password string) (*amqp091.Connection, error) {
 		url, config = c.local.RabbitMQ()
 	}
 	config.SASL = []amqp091.Authentication{&amqp091.PlainAuth{Username: user, Password: password}}
+	for _, set := range settings {
+		set(&config)
+	}
 	conn, err := amqp091.DialConfig(url, config)
 	if err == nil {
 		c.t.Cleanup(func() { _ = conn.Close() }) // the rule may have closed it

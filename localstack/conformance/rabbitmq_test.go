@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -174,6 +175,70 @@ func same(t *testing.T, what string, got, want any) {
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("%s: got %v, want %v", what, got, want)
 	}
+}
+
+func TestRabbitMQConnections(t *testing.T) {
+	Run(t, rabbitRule("a virtual host that is not there refuses the connection", "Virtual Hosts"), func(t *testing.T, c *Cloud) {
+		_, err := c.RabbitMQAs("guest", "guest", func(config *amqp.Config) { config.Vhost = "nowhere" })
+		closed(t, err, 530, "vhost nowhere not found")
+	})
+	Run(t, rabbitRule("the client may ask for fewer channels than the server offers", "Channels, maximum number of channels"), func(t *testing.T, c *Cloud) {
+		conn, err := c.RabbitMQAs("guest", "guest", func(config *amqp.Config) { config.ChannelMax = 2 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "channel max", conn.Config.ChannelMax, uint16(2))
+		for range 2 {
+			if _, err := conn.Channel(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	Run(t, rabbitRule("the server offers 2,047 channels and frames of 128 KiB", "Configuration, channel_max and frame_max"), func(t *testing.T, c *Cloud) {
+		conn, err := c.RabbitMQAs("guest", "guest", func(config *amqp.Config) { config.ChannelMax, config.FrameSize = 0, 0 })
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, "channel max, frame max", []int{int(conn.Config.ChannelMax), conn.Config.FrameSize}, []int{2047, 131072})
+	})
+	Run(t, rabbitRule("an error closes its channel and no other", "Channels, errors"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		other := r.channel()
+		_, err := r.QueueDeclarePassive(c.Name("not-there"), true, false, false, false, nil)
+		closed(t, err, 404, "no queue")
+		if !r.Channel.IsClosed() || other.IsClosed() || r.conn.IsClosed() {
+			t.Error("the wrong ones are closed")
+		}
+		_, err = other.QueueDeclare("", false, false, true, false, nil)
+		r.must(err)
+	})
+	Run(t, rabbitRule("a number of a channel can be used again", "Channels, lifecycle"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		for range 3000 { // more than there are
+			ch := r.channel()
+			r.must(ch.Close())
+		}
+	})
+	Run(t, rabbitRule("the operator can close a connection, and say why", "HTTP API Reference, connections"), func(t *testing.T, c *Cloud) {
+		name := c.Name("connection")
+		conn, err := c.RabbitMQAs("guest", "guest", func(config *amqp.Config) { config.Properties = amqp.Table{"connection_name": name} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := conn.NotifyClose(make(chan *amqp.Error, 1))
+		c.Eventually("the API knows the connection", 15*time.Second, func() bool { // the statistics come every 5 s
+			_, answer := c.RabbitMQAPI("GET", "/api/connections", nil)
+			for _, e := range answer.([]any) {
+				o := e.(map[string]any)
+				if properties, _ := o["client_properties"].(map[string]any); properties["connection_name"] == name {
+					c.RabbitMQAPI("DELETE", "/api/connections/"+url.PathEscape(o["name"].(string)), nil)
+					return true
+				}
+			}
+			return false
+		})
+		closed(t, <-gone, 320, "Closed via management plugin")
+	})
 }
 
 func TestRabbitMQExchanges(t *testing.T) {
@@ -491,11 +556,11 @@ func TestRabbitMQExpiry(t *testing.T) {
 		r.send("", q, amqp.Publishing{Body: []byte("short"), Expiration: "200"})
 		c.Sleep(time.Second)
 		same(t, "dead after 1 s", r.drain(dead), []string{})
-		state, err := r.QueueInspect(q)
+		state, err := r.QueueDeclarePassive(q, true, false, false, false, nil)
 		r.must(err)
 		same(t, "in the queue after 1 s", state.Messages, 2)
 		c.Eventually("both are dead", 3*time.Second, func() bool {
-			state, err := r.QueueInspect(dead)
+			state, err := r.QueueDeclarePassive(dead, true, false, false, false, nil)
 			r.must(err)
 			return state.Messages == 2
 		})
@@ -558,7 +623,11 @@ func TestRabbitMQDeadLetters(t *testing.T) {
 			q := r.queue(args)
 			r.send("", q, amqp.Publishing{Body: []byte("order"), Headers: amqp.Table{"mine": "kept"}, MessageId: "m-1", DeliveryMode: amqp.Persistent})
 			kill(r, q, dead)
-			c.Eventually("the message is dead", 5*time.Second, func() bool { s, err := r.QueueInspect(dead); r.must(err); return s.Messages == 1 })
+			c.Eventually("the message is dead", 5*time.Second, func() bool {
+				s, err := r.QueueDeclarePassive(dead, true, false, false, false, nil)
+				r.must(err)
+				return s.Messages == 1
+			})
 			d := r.take(dead, true)
 			same(t, "body, id, header", []any{string(d.Body), d.MessageId, d.Headers["mine"]}, []any{"order", "m-1", "kept"})
 			same(t, "exchange and key", []string{d.Exchange, d.RoutingKey}, []string{x, q})
@@ -768,7 +837,7 @@ func TestRabbitMQPublishing(t *testing.T) {
 		r.must(tx.Publish("", q, false, false, amqp.Publishing{Body: []byte("a")}))
 		r.must(tx.TxRollback())
 		r.must(tx.Publish("", q, false, false, amqp.Publishing{Body: []byte("b")}))
-		state, err := tx.QueueInspect(q)
+		state, err := tx.QueueDeclarePassive(q, true, false, false, false, nil)
 		r.must(err)
 		same(t, "before the commit", state.Messages, 0)
 		r.must(tx.TxCommit())
@@ -934,7 +1003,7 @@ func TestRabbitMQConsuming(t *testing.T) {
 		q := r.queue(nil)
 		r.sendText("", q, "a")
 		r.take(q, false)
-		r.must(r.Recover(true))
+		r.must(r.Recover(true)) //lint:ignore SA1019 what it does is the rule
 		same(t, "redelivered", r.take(q, true).Redelivered, true)
 	})
 	Run(t, rabbitRule("an empty queue answers get at once", "AMQP 0-9-1 Reference, basic.get"), func(t *testing.T, c *Cloud) {
@@ -998,7 +1067,11 @@ func TestRabbitMQQuorumQueues(t *testing.T) {
 			r.must(d.Reject(true))
 		}
 		none(t, got)
-		c.Eventually("the message is dead", 5*time.Second, func() bool { s, err := r.QueueInspect(dead); r.must(err); return s.Messages == 1 })
+		c.Eventually("the message is dead", 5*time.Second, func() bool {
+			s, err := r.QueueDeclarePassive(dead, true, false, false, false, nil)
+			r.must(err)
+			return s.Messages == 1
+		})
 		d := r.take(dead, true)
 		same(t, "reason", d.Headers["x-first-death-reason"], "delivery_limit")
 	})

@@ -68,6 +68,8 @@ type Options struct {
 	Services []string     // some of Services(); empty: all
 	Ports    Ports        // Start only
 	Log      *slog.Logger // nil discards
+	// Permit names deprecated features of RabbitMQ to permit, as deprecated_features.permit.* in its configuration does.
+	Permit []string
 }
 
 func (o Options) services() ([]string, error) {
@@ -161,7 +163,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		case RabbitMQ:
 			e.Title, e.Setting = "RabbitMQ", "AMQP_URL"
 			e.Address = "amqp://" + addresses[0] + "/"
-			c.rabbit = rabbitmq.New(rabbitmq.Options{Log: log})
+			c.rabbit = rabbitmq.New(rabbitmq.Options{Log: log, Permit: o.Permit})
 			err = c.rabbit.Serve(listeners[0])
 			c.serve(listeners[1], c.rabbit.Management(), log)
 			c.serve(listeners[2], c.rabbit.Metrics(), log)
@@ -240,7 +242,7 @@ func InMemory(o Options) *Cloud {
 				panic("embedded: start kafka: " + err.Error()) // its options are ours, and nothing outside the process takes part
 			}
 		case RabbitMQ:
-			c.rabbit = rabbitmq.New(rabbitmq.Options{Log: log})
+			c.rabbit = rabbitmq.New(rabbitmq.Options{Log: log, Permit: o.Permit})
 		}
 	}
 	return c

@@ -161,11 +161,13 @@ var queueArguments = map[string]struct {
 	"x-quorum-target-group-size":      {whole(1, 1000), []string{quorum}},
 	"x-max-in-memory-length":          {whole(0, math.MaxInt64), []string{quorum}},
 	"x-max-in-memory-bytes":           {whole(0, math.MaxInt64), []string{quorum}},
-	"x-consumer-timeout":              {whole(0, math.MaxInt64), []string{quorum}},
 	"x-max-age":                       {maxAge, []string{stream}},
 	"x-stream-max-segment-size-bytes": {whole(1, 3<<30), []string{stream}},
 	"x-initial-cluster-size":          {whole(1, 1000), []string{stream}},
 }
+
+// notOffered are arguments that would change what a queue does, and do not here.
+var notOffered = []string{"x-consumer-timeout", "x-delayed-retry-type", "x-delayed-retry-min", "x-delayed-retry-max"}
 
 // ages are the units of x-max-age.
 var ages = map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'D': 24 * time.Hour, 'M': 30 * 24 * time.Hour, 'Y': 365 * 24 * time.Hour}
@@ -206,6 +208,9 @@ func (ch *channel) checkQueueArguments(name string, t amqp.Table) (kind string, 
 		kind = s
 	}
 	for name, v := range t {
+		if slices.Contains(notOffered, name) || name == "x-dead-letter-strategy" && v == "at-least-once" {
+			return "", fail(notImplemented, "arg '%s' with value '%v' for %s is not offered by this RabbitMQ", name, v, where)
+		}
 		a, known := queueArguments[name]
 		if !known {
 			continue // any other may be there, for the application's own use

@@ -30,16 +30,15 @@ const clogged = 1 << 20
 
 // conn is one client's connection.
 type conn struct {
-	s       *Server
-	id      int
-	node    *node
-	net     net.Conn
-	in      *bufio.Reader
-	frames  *amqp.Reader
-	out     *outbox
-	since   time.Time
-	opened  bool
-	closing bool // connection.close was sent: nothing but its confirmation counts
+	s      *Server
+	id     int
+	node   *node
+	net    net.Conn
+	in     *bufio.Reader
+	frames *amqp.Reader
+	out    *outbox
+	since  time.Time
+	opened bool
 
 	blocked   chan struct{} // while an alarm holds publications back; closed at its end. Guarded by the server's lock
 	held      []amqp.Frame  // back meanwhile

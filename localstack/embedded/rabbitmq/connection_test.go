@@ -278,7 +278,7 @@ func TestASlowClientHoldsNobodyUp(t *testing.T) {
 				t.Fatal("refused")
 			}
 		}
-		state, err := ch.QueueInspect("q")
+		state, err := ch.QueueDeclarePassive("q", true, false, false, false, nil)
 		must(t, err)
 		if state.Messages < 80 {
 			t.Errorf("%d of 100 messages wait in the queue: the others wait for a client that does not read", state.Messages)

@@ -48,10 +48,7 @@ func (ch *channel) qos(m amqp.BasicQos) *exception {
 		return fail(notImplemented, "prefetch_size!=0 (%d)", m.PrefetchSize)
 	}
 	if m.Global {
-		if !slices.Contains(ch.conn.s.permit, GlobalQoS) {
-			return deprecated(GlobalQoS)
-		}
-		return fail(notImplemented, "global=true: a limit for all consumers of a channel is not offered here")
+		return deprecated(GlobalQoS)
 	}
 	ch.prefetch = int(m.PrefetchCount)
 	ch.send(amqp.BasicQosOk{})

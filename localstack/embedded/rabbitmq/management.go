@@ -304,7 +304,7 @@ func (m *management) overview(r *request) (any, error) {
 		"rates_mode": "basic", "erlang_version": "27", "exchange_types": kinds(),
 		"object_totals": object{"connections": len(m.s.conns), "channels": channels, "exchanges": exchanges, "queues": queues, "consumers": consumers},
 		"queue_totals":  object{"messages": ready + unacked, "messages_ready": ready, "messages_unacknowledged": unacked},
-		"message_stats": total.stats(),
+		"message_stats": m.s.rates.stats(total),
 		"listeners": []any{
 			object{"node": nodeName, "protocol": "amqp", "port": 5672, "ip_address": "127.0.0.1"},
 			object{"node": nodeName, "protocol": "http", "port": 15672, "ip_address": "127.0.0.1"},
@@ -788,7 +788,7 @@ func describeQueue(q *queueState) object {
 		"name": q.name, "vhost": q.vhost.name, "type": q.kind, "durable": q.durable, "auto_delete": q.autoDelete, "exclusive": q.exclusive, "arguments": jsonTable(q.arguments),
 		"node": nodeName, "state": "running", "messages": q.ready() + q.unacked, "messages_ready": q.ready(), "messages_unacknowledged": q.unacked,
 		"message_bytes_ready": q.bytes, "consumers": len(q.consumers), "consumer_utilisation": nil, "policy": nil, "effective_policy_definition": object{},
-		"message_stats": q.counters.stats(),
+		"message_stats": q.rates.stats(q.counters),
 	}
 	if q.log != nil {
 		o["message_bytes_ready"] = q.log.bytes
@@ -1318,7 +1318,7 @@ func (m *management) putPolicy(r *request) (any, error) {
 // policyKeys are what a policy may define, by what it applies to.
 var policyKeys = []string{
 	"message-ttl", "expires", "max-length", "max-length-bytes", "overflow", "dead-letter-exchange", "dead-letter-routing-key", "dead-letter-strategy",
-	"delivery-limit", "max-age", "alternate-exchange", "queue-leader-locator", "consumer-timeout",
+	"delivery-limit", "max-age", "alternate-exchange", "queue-leader-locator",
 }
 
 func (v *vhost) setPolicy(in policyJSON) error {

@@ -138,9 +138,37 @@ func (c *counters) add(o counters) {
 	c.confirmed += o.confirmed
 }
 
-func (c counters) stats() map[string]any {
-	return map[string]any{
+func (c counters) named() map[string]uint64 {
+	return map[string]uint64{
 		"publish": c.publishIn, "deliver": c.deliver, "deliver_no_ack": c.deliverNoAck, "get": c.get, "get_no_ack": c.getNoAck, "get_empty": c.getEmpty,
 		"deliver_get": c.deliver + c.deliverNoAck + c.get + c.getNoAck, "ack": c.ack, "redeliver": c.redeliver,
 	}
+}
+
+// sampling is how far apart the two looks at counters are at least that a rate is made of. The plugin looks every 5 seconds;
+// here nobody looks until somebody asks, so that a rate is that since the last question or the one before.
+const sampling = 5 * time.Second
+
+// rates remembers what counters were when somebody last asked.
+type rates struct {
+	at, before   time.Time
+	was, earlier counters
+}
+
+// stats returns counters with their rates, in 1/s.
+func (r *rates) stats(now counters) map[string]any {
+	if t := time.Now(); r.at.IsZero() || t.Sub(r.at) >= sampling {
+		r.before, r.earlier = r.at, r.was
+		r.at, r.was = t, now
+	}
+	stats := map[string]any{}
+	earlier := r.earlier.named()
+	for name, n := range now.named() {
+		rate := 0.0
+		if !r.before.IsZero() {
+			rate = float64(n-earlier[name]) / time.Since(r.before).Seconds()
+		}
+		stats[name], stats[name+"_details"] = n, map[string]any{"rate": rate}
+	}
+	return stats
 }

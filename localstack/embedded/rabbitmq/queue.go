@@ -41,6 +41,7 @@ type queueState struct {
 	expiryAt time.Time
 	unused   *time.Timer // for x-expires
 	counters counters
+	rates    rates
 }
 
 // counters of what happened, for the management API.

@@ -4,6 +4,10 @@
 // It answers as RabbitMQ 4.3 does with its default configuration. Where older ones differ in a way that people meet, the rule's
 // test in localstack/conformance says so.
 //
+// What is not offered, and answers RabbitMQ's own error: one prefetch limit for a channel, exchange types of plugins, x-delayed
+// and at-least-once dead lettering, consumer timeouts, topic permissions, federation, shovels, AMQP 1.0, MQTT, STOMP and the
+// stream protocol. Accepted without effect: x-queue-mode, x-queue-version, leader locators and group sizes.
+//
 // A message's way through it:
 //
 //	connection.go  frames come in, one connection at a time
@@ -42,6 +46,9 @@ const (
 	GlobalQoS              = "global_qos"               // one prefetch limit for all consumers of a channel
 )
 
+// Features returns those that can be permitted here. GlobalQoS is not among them: it is not offered.
+func Features() []string { return []string{TransientNonexclQueues} }
+
 // Options are what New takes. The zero value is a server with the default configuration.
 type Options struct {
 	Log *slog.Logger // nil discards
@@ -73,6 +80,7 @@ type Server struct {
 	received, confirmed, dropped, returned uint64            // publications
 	deadLettered                           map[string]uint64 // by reason
 	gone                                   counters          // of queues that were deleted
+	rates                                  rates             // of all queues together
 }
 
 var errClosed = errors.New("rabbitmq: the server is closed")
