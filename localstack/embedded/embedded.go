@@ -178,7 +178,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		for i, e := range []Endpoint{
 			e,
 			{Service: "rabbitmq-management", Title: "RabbitMQ's management API", Setting: "user " + rabbitmq.DefaultUser + ", password " + rabbitmq.DefaultPassword, Address: "http://" + addresses[1]},
-			{Service: "rabbitmq-metrics", Title: "RabbitMQ's metrics", Setting: "/metrics", Address: "http://" + addresses[2]},
+			{Service: "rabbitmq-metrics", Title: "RabbitMQ's metrics", Setting: "Prometheus", Address: "http://" + addresses[2] + "/metrics"},
 		} {
 			e.Wanted = nil
 			if port := standardPorts[RabbitMQ][i]; slices.Contains(wanted, port) {

@@ -105,7 +105,11 @@ func TestAStartedCloudServesEveryServiceOnLoopback(t *testing.T) {
 	cloud := start(t, embedded.Options{})
 	use(t, cloud)
 	for _, e := range cloud.Endpoints() {
-		for address := range strings.SplitSeq(strings.Trim(strings.TrimPrefix(strings.TrimPrefix(e.Address, "http://"), "amqp://"), "/"), ",") {
+		addresses := e.Address
+		if u, err := url.Parse(e.Address); err == nil && u.Host != "" {
+			addresses = u.Host
+		}
+		for address := range strings.SplitSeq(addresses, ",") {
 			if host, _, err := net.SplitHostPort(address); host != "127.0.0.1" || err != nil {
 				t.Errorf("%s listens on %s", e.Service, address)
 			}

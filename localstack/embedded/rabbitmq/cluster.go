@@ -213,12 +213,12 @@ func (q *queueState) catchUp() {
 			continue
 		}
 		accepted := q.put(p.message)
-		p.channel.lateOne(p.tag, accepted)
+		p.channel.taken(p.tag, accepted)
 	}
 }
 
-// late says that a publication is not confirmed before n queues have taken it.
-func (ch *channel) late(tag uint64, n int) {
+// await says that a publication is not confirmed before n queues have taken it.
+func (ch *channel) await(tag uint64, n int) {
 	ch.confirm() // a confirmation for several would stand for this one too
 	if ch.awaited == nil {
 		ch.awaited = map[uint64]*awaited{}
@@ -232,7 +232,8 @@ type awaited struct {
 	accepted bool
 }
 
-func (ch *channel) lateOne(tag uint64, accepted bool) {
+// taken says that one more queue has taken a publication, or refused it.
+func (ch *channel) taken(tag uint64, accepted bool) {
 	a := ch.awaited[tag]
 	if a == nil { // without confirms
 		return

@@ -25,8 +25,11 @@ const (
 	closePatient     = 5 * time.Second // until a client has confirmed that it is closed
 )
 
-// clogged is how many bytes may wait for a client before queues hand it no more messages.
-const clogged = 1 << 20
+// How many bytes may wait for a client before queues hand it no more messages, and before nothing more is read from it.
+const (
+	cloggedAt = 1 << 20
+	fullAt    = 8 << 20
+)
 
 // conn is one client's connection.
 type conn struct {
@@ -61,7 +64,7 @@ func newConn(s *Server, nc net.Conn, id int) *conn {
 		channels: map[uint16]*channel{}, exclusive: map[*queueState]struct{}{},
 	}
 	c.frames = amqp.NewReader(c.in, frameMax)
-	c.out = &outbox{conn: c, wake: make(chan struct{}, 1)}
+	c.out = newOutbox(c)
 	return c
 }
 
@@ -134,6 +137,7 @@ func (c *conn) converse() error {
 // buffers would hold; then nothing more is read.
 func (c *conn) next() (amqp.Frame, error) {
 	for {
+		c.out.wait()
 		c.s.mu.Lock()
 		blocked := c.blocked
 		c.s.mu.Unlock()
@@ -275,7 +279,9 @@ func (c *conn) handshake() error {
 	if tune.ChannelMax == 0 || tune.ChannelMax > channelMax {
 		return c.abandon(fail(notAllowed, "negotiated channel_max = %d is higher than the maximum allowed value (%d)", tune.ChannelMax, channelMax))
 	}
+	c.s.mu.Lock() // the management API looks at them
 	c.frameMax, c.channelMax, c.heartbeat = tune.FrameMax, tune.ChannelMax, time.Duration(tune.Heartbeat)*time.Second
+	c.s.mu.Unlock()
 	c.frames.Limit(c.frameMax)
 	if m, err = c.method(); err != nil {
 		return err
@@ -468,19 +474,43 @@ func (c *conn) unblock() {
 	}
 }
 
+// force tells a client that its connection ends, and cuts it.
+func (c *conn) force(reason string) {
+	c.out.method(0, closeMethod(fail(connectionForced, "%s", reason), amqp.ID{}))
+	c.out.finish()
+}
+
 // outbox is what waits to be written to a client.
 type outbox struct {
 	conn *conn
 	wake chan struct{} // says that buf has something, or that it is over
 
 	mu       sync.Mutex
+	room     *sync.Cond // buf has become shorter, or the client is gone
 	buf      []byte
 	over     bool // nothing more will come
+	ended    bool // nothing more is written
 	interval time.Duration
 }
 
-// finish lets what waits be written, and then the connection be closed.
+func newOutbox(c *conn) *outbox {
+	o := &outbox{conn: c, wake: make(chan struct{}, 1)}
+	o.room = sync.NewCond(&o.mu)
+	return o
+}
+
+// wait waits while the client reads too little of what it has asked for.
+func (o *outbox) wait() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.buf) > fullAt && !o.ended {
+		o.room.Wait()
+	}
+}
+
+// finish lets what waits be written, and then the connection be closed. A client that does not read is not waited for.
 func (o *outbox) finish() {
+	_ = o.conn.net.SetWriteDeadline(time.Now().Add(closePatient))
 	o.mu.Lock()
 	o.over = true
 	o.mu.Unlock()
@@ -543,7 +573,13 @@ func (o *outbox) content(channel uint16, m amqp.Method, p amqp.Properties, body 
 
 // write writes until the connection ends.
 func (o *outbox) write() {
-	defer func() { _ = o.conn.net.Close() }()
+	defer func() {
+		_ = o.conn.net.Close()
+		o.mu.Lock()
+		o.ended, o.over, o.buf = true, true, nil
+		o.mu.Unlock()
+		o.room.Broadcast()
+	}()
 	var spare []byte
 	idle := time.NewTimer(time.Hour)
 	defer idle.Stop()
@@ -552,13 +588,14 @@ func (o *outbox) write() {
 		buf, over, interval := o.buf, o.over, o.interval
 		o.buf = spare[:0]
 		o.mu.Unlock()
+		o.room.Broadcast()
 		if len(buf) > 0 {
 			if _, err := o.conn.net.Write(buf); err != nil {
 				return
 			}
 			o.relieve()
 		}
-		if spare = buf; cap(spare) > clogged {
+		if spare = buf; cap(spare) > cloggedAt {
 			spare = nil
 		}
 		if len(buf) > 0 {

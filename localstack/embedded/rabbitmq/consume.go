@@ -3,7 +3,6 @@ package rabbitmq
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/queue"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq/amqp"
@@ -31,7 +30,6 @@ type delivery struct {
 	entry    *entry
 	handle   queue.Handle
 	consumer *consumer // nil: basic.get
-	at       time.Time
 }
 
 // How a delivery ends without success.
@@ -59,23 +57,16 @@ func (ch *channel) consume(m amqp.BasicConsume) *exception {
 	if m.Queue == replyQueue {
 		return ch.consumeReplies(m)
 	}
-	name, e := ch.named(m.Queue)
-	if e != nil {
-		return e
-	}
 	if m.ConsumerTag == "" {
 		m.ConsumerTag = generated("amq.ctag-")
 	} else if ch.consumers[m.ConsumerTag] != nil {
 		return fail(notAllowed, "attempt to reuse consumer tag '%s'", m.ConsumerTag)
 	}
-	if e := ch.allow(read, "queue", name); e != nil {
-		return e
-	}
-	q, e := ch.queue(name)
+	q, e := ch.readable(m.Queue)
 	if e != nil {
 		return e
 	}
-	where := ch.vhost.described("queue", name)
+	where := ch.vhost.described("queue", q.name)
 	if len(q.consumers) > 0 && (m.Exclusive || q.consumers[0].exclusive) {
 		return fail(accessRefused, "%s in exclusive use", where)
 	}
@@ -124,6 +115,17 @@ func (k *consumer) hasRoom() bool {
 
 // remove takes a consumer from its channel and its queue. Its unacknowledged messages stay with the channel.
 func (k *consumer) remove() {
+	k.detach()
+	q := k.queue
+	if q.autoDelete && q.hadOne && len(q.consumers) == 0 {
+		q.vhost.deleteQueue(q)
+		return
+	}
+	q.use()
+	q.vhost.s.touch(q)
+}
+
+func (k *consumer) detach() {
 	delete(k.channel.consumers, k.tag)
 	q := k.queue
 	q.consumers = slices.DeleteFunc(q.consumers, func(x *consumer) bool { return x == k })
@@ -133,19 +135,12 @@ func (k *consumer) remove() {
 			q.active = q.consumers[0]
 		}
 	}
-	if q.autoDelete && q.hadOne && len(q.consumers) == 0 {
-		q.vhost.deleteQueue(q)
-		return
-	}
-	q.use()
-	q.vhost.s.touch(q)
 }
 
 // gone ends a consumer whose queue is gone, and tells the client.
 // Source: RabbitMQ documentation, "Consumer Cancel Notification" (checked 2026-12-01).
 func (k *consumer) gone() {
-	delete(k.channel.consumers, k.tag)
-	k.queue.consumers = slices.DeleteFunc(k.queue.consumers, func(x *consumer) bool { return x == k })
+	k.detach()
 	if k.channel.conn.can("consumer_cancel_notify") {
 		k.channel.send(amqp.BasicCancel{ConsumerTag: k.tag, NoWait: true})
 	}
@@ -177,7 +172,7 @@ func (k *consumer) deliver(e *entry, h queue.Handle) {
 	waiting := ch.conn.out.content(ch.number, amqp.BasicDeliver{
 		ConsumerTag: k.tag, DeliveryTag: d, Redelivered: e.back, Exchange: e.message.exchange, RoutingKey: e.message.keys[0],
 	}, e.shown(q), e.message.body)
-	if waiting > clogged {
+	if waiting > cloggedAt {
 		ch.conn.clogged = true
 	}
 }
@@ -192,7 +187,7 @@ func (ch *channel) hold(q *queueState, e *entry, h queue.Handle, k *consumer, no
 		return ch.tags
 	}
 	q.unacked++
-	ch.unacked[ch.tags] = &delivery{tag: ch.tags, queue: q, entry: e, handle: h, consumer: k, at: time.Now()}
+	ch.unacked[ch.tags] = &delivery{tag: ch.tags, queue: q, entry: e, handle: h, consumer: k}
 	return ch.tags
 }
 
@@ -210,18 +205,11 @@ func (e *entry) shown(q *queueState) amqp.Properties {
 }
 
 func (ch *channel) get(m amqp.BasicGet) *exception {
-	name, e := ch.named(m.Queue)
+	q, e := ch.readable(m.Queue)
 	if e != nil {
 		return e
 	}
-	if e := ch.allow(read, "queue", name); e != nil {
-		return e
-	}
-	q, e := ch.queue(name)
-	if e != nil {
-		return e
-	}
-	where := ch.vhost.described("queue", name)
+	where := ch.vhost.described("queue", q.name)
 	if q.log != nil {
 		return fail(notImplemented, "basic.get not supported by stream queues %s", where)
 	}
@@ -353,8 +341,9 @@ func (ch *channel) reject(tag uint64, multiple, requeue bool, why failure) *exce
 			return
 		}
 		if d.queue.log == nil {
-			_ = d.queue.messages.Settle(d.handle)
-			d.queue.deadLetter(d.entry.message, "rejected")
+			if d.queue.messages.Settle(d.handle) == nil { // else the queue is gone
+				d.queue.deadLetter(d.entry.message, "rejected")
+			}
 		}
 	})
 	return nil
@@ -371,8 +360,7 @@ func (d *delivery) comeBack(why failure) {
 	e.back = true
 	q.counters.returned++
 	if why != nacked && q.kind == quorum {
-		if e.failed++; q.deliveryLimit >= 0 && e.failed > q.deliveryLimit {
-			_ = q.messages.Settle(d.handle)
+		if e.failed++; q.deliveryLimit >= 0 && e.failed > q.deliveryLimit && q.messages.Settle(d.handle) == nil {
 			q.deadLetter(e.message, "delivery_limit")
 			q.vhost.s.touch(q)
 			return

@@ -135,7 +135,6 @@ func (c *counters) add(o counters) {
 	c.ack += o.ack
 	c.redeliver += o.redeliver
 	c.returned += o.returned
-	c.confirmed += o.confirmed
 }
 
 func (c counters) named() map[string]uint64 {

@@ -8,6 +8,7 @@ import (
 // policy gives settings to the queues and exchanges whose names fit a pattern. Of those that fit, the one with the highest
 // priority holds. Source: RabbitMQ documentation, "Policies" (checked 2026-12-01).
 type policy struct {
+	vhost      *vhost
 	name       string
 	pattern    *regexp.Regexp
 	applyTo    string // "queues", "exchanges", "all", "classic_queues", "quorum_queues", "streams"

@@ -205,7 +205,7 @@ func (ch *channel) deliver(p *publication, tag uint64) {
 		}
 	}
 	if waiting > 0 && ch.confirming {
-		ch.late(tag, waiting)
+		ch.await(tag, waiting)
 		ch.awaited[tag].accepted = accepted
 		return
 	}

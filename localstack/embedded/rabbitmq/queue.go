@@ -46,7 +46,7 @@ type queueState struct {
 
 // counters of what happened, for the management API.
 type counters struct {
-	publishIn, publishOut, deliver, deliverNoAck, get, getNoAck, getEmpty, ack, redeliver, returned, confirmed uint64
+	publishIn, publishOut, deliver, deliverNoAck, get, getNoAck, getEmpty, ack, redeliver, returned uint64
 }
 
 // queue returns the queue of that name if the channel's connection may use it.
@@ -75,6 +75,18 @@ func (ch *channel) named(name string) (string, *exception) {
 		return "", fail(notFound, "no previously declared queue")
 	}
 	return ch.last, nil
+}
+
+// readable returns the queue that a method means, if the channel's user may read from it.
+func (ch *channel) readable(name string) (*queueState, *exception) {
+	name, e := ch.named(name)
+	if e != nil {
+		return nil, e
+	}
+	if e := ch.allow(read, "queue", name); e != nil {
+		return nil, e
+	}
+	return ch.queue(name)
 }
 
 func (ch *channel) declareQueue(m amqp.QueueDeclare) *exception {
@@ -185,19 +197,12 @@ func without(t amqp.Table, name string) amqp.Table {
 }
 
 func (ch *channel) purgeQueue(m amqp.QueuePurge) *exception {
-	name, e := ch.named(m.Queue)
-	if e != nil {
-		return e
-	}
-	if e := ch.allow(read, "queue", name); e != nil {
-		return e
-	}
-	q, e := ch.queue(name)
+	q, e := ch.readable(m.Queue)
 	if e != nil {
 		return e
 	}
 	if q.kind == stream {
-		return fail(notImplemented, "queue.purge not supported by stream queues %s", ch.vhost.described("queue", name))
+		return fail(notImplemented, "queue.purge not supported by stream queues %s", ch.vhost.described("queue", q.name))
 	}
 	return ch.reply(m.NoWait, amqp.QueuePurgeOk{MessageCount: uint32(q.purge())})
 }
@@ -259,17 +264,10 @@ func (v *vhost) deleteQueue(q *queueState) {
 	for _, k := range slices.Clone(q.consumers) {
 		k.gone()
 	}
-	for _, c := range sortedConns(v.s) {
-		for _, ch := range c.channels {
-			for tag, d := range ch.unacked {
-				if d.queue == q {
-					delete(ch.unacked, tag)
-					d.consumer.release()
-				}
-			}
-		}
+	for _, p := range q.waiting {
+		p.channel.taken(p.tag, false)
 	}
-	q.stop()
+	q.stop() // what clients have unacknowledged they may still settle: it makes no difference
 }
 
 func sortedConns(s *Server) []*conn {
@@ -299,19 +297,22 @@ func (q *queueState) use() {
 	}
 	if q.unused != nil {
 		q.unused.Stop()
+		q.unused = nil
 	}
 	if len(q.consumers) > 0 {
 		return
 	}
-	q.unused = time.AfterFunc(q.expires, func() {
+	var timer *time.Timer
+	timer = time.AfterFunc(q.expires, func() {
 		s := q.vhost.s
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if !s.closed && len(q.consumers) == 0 {
+		if !s.closed && q.unused == timer { // nobody has used it at the last moment
 			q.vhost.deleteQueue(q)
 			s.settle()
 		}
 	})
+	q.unused = timer
 }
 
 func (q *queueState) ready() int {
@@ -354,7 +355,7 @@ func (q *queueState) put(m *message) bool {
 		q.vhost.s.touch(q)
 		return true
 	}
-	if strings.HasPrefix(q.overflow, "reject-publish") && q.full(int64(len(m.body))) {
+	if strings.HasPrefix(q.overflow, "reject-publish") && q.full() {
 		if q.overflow == "reject-publish-dlx" {
 			q.deadLetter(m, "maxlen")
 		}
@@ -374,7 +375,7 @@ func (q *queueState) put(m *message) bool {
 }
 
 // full says whether a queue that refuses publications has no room.
-func (q *queueState) full(int64) bool {
+func (q *queueState) full() bool {
 	return q.maxLength >= 0 && int64(q.ready()) >= q.maxLength || q.maxBytes >= 0 && q.bytes >= q.maxBytes
 }
 

@@ -95,7 +95,7 @@ func New(o Options) *Server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.addVHost("/")
-	s.users[DefaultUser] = &user{name: DefaultUser, password: DefaultPassword, tags: []string{"administrator"}, permissions: map[string]permission{"/": everything}}
+	s.users[DefaultUser] = &user{name: DefaultUser, password: newPassword(DefaultPassword), tags: []string{"administrator"}, permissions: map[string]permission{"/": everything}}
 	return s
 }
 

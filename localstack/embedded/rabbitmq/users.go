@@ -1,7 +1,11 @@
 package rabbitmq
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq/amqp"
@@ -10,9 +14,35 @@ import (
 const nodeName = "rabbit@localhost"
 
 type user struct {
-	name, password string
-	tags           []string
-	permissions    map[string]permission // by virtual host
+	name        string
+	password    []byte // salt and hash; empty: nobody can log in with one
+	tags        []string
+	permissions map[string]permission // by virtual host
+}
+
+// saltSize is how many bytes of salt stand before a password's hash, as in rabbit_password_hashing_sha256.
+// Source: RabbitMQ documentation, "Credentials and Passwords" (checked 2026-12-01).
+const saltSize = 4
+
+func hashPassword(salt []byte, password string) []byte {
+	sum := sha256.Sum256(append(slices.Clone(salt), password...))
+	return append(slices.Clone(salt), sum[:]...)
+}
+
+// newPassword hashes a password with a salt of its own.
+func newPassword(password string) []byte {
+	salt := make([]byte, saltSize)
+	_, _ = rand.Read(salt) // never fails
+	return hashPassword(salt, password)
+}
+
+// user returns the one who has that name and password, or nil.
+func (s *Server) user(name, password string) *user {
+	u := s.users[name]
+	if u == nil || len(u.password) <= saltSize || subtle.ConstantTimeCompare(u.password, hashPassword(u.password[:saltSize], password)) == 0 {
+		return nil
+	}
+	return u
 }
 
 // A permission says by patterns which resources a user may configure, write to and read from in a virtual host. An empty pattern
@@ -39,8 +69,8 @@ func (s *Server) authenticate(mechanism, response string) (*user, *exception) {
 	default:
 		return nil, fail(commandInvalid, "unknown authentication mechanism '%s'", mechanism)
 	}
-	u := s.users[name]
-	if u == nil || u.password != password || name == "" {
+	u := s.user(name, password)
+	if u == nil {
 		return nil, fail(accessRefused, "Login was refused using authentication mechanism %s. For details see the broker logfile.", mechanism)
 	}
 	return u, nil
