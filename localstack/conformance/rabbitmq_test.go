@@ -987,6 +987,18 @@ func TestRabbitMQConsuming(t *testing.T) {
 		r.must(ch.Close())
 		same(t, "back", r.drain(q), []string{"a", "b"})
 	})
+	Run(t, rabbitRule("what a deleted queue has handed out may still be acknowledged", "Consumer Acknowledgements"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		q := r.queue(nil)
+		r.sendText("", q, "a", "b")
+		first, second := r.take(q, false), r.take(q, false)
+		_, err := r.QueueDelete(q, false, false, false)
+		r.must(err)
+		r.must(first.Ack(false))
+		r.must(second.Reject(true))
+		_, err = r.QueueDeclare("", false, false, true, false, nil)
+		r.must(err) // the channel is open
+	})
 	Run(t, rabbitRule("without acknowledgements a message is gone when it is sent", "Consumer Acknowledgements, automatic"), func(t *testing.T, c *Cloud) {
 		r := rabbitmq(t, c)
 		q := r.queue(nil)

@@ -45,7 +45,6 @@ type exchange struct {
 
 	bindings []*binding            // from here, in the order in which they were made
 	byKey    map[string][]*binding // of a direct exchange
-	sources  int                   // exchanges' bindings that lead here
 	counters counters
 }
 
@@ -314,8 +313,6 @@ func (x *exchange) bind(b *binding) *exception {
 	}
 	if b.queue != nil {
 		b.queue.bindings++
-	} else {
-		b.exchange.sources++
 	}
 	return nil
 }
@@ -343,8 +340,6 @@ func (b *binding) remove() {
 	}
 	if b.queue != nil {
 		b.queue.bindings--
-	} else {
-		b.exchange.sources--
 	}
 	if x.autoDelete && len(x.bindings) == 0 && x.vhost.exchanges[x.name] == x {
 		x.delete()
@@ -488,7 +483,7 @@ func topicMatches(pattern, words []string) bool {
 // Source: RabbitMQ documentation, "Exchanges", headers exchange (checked 2026-12-01).
 func headersMatch(arguments, headers amqp.Table) bool {
 	mode, _ := arguments["x-match"].(string)
-	any := strings.HasPrefix(mode, "any")
+	one := strings.HasPrefix(mode, "any") // that fits is enough
 	withX := strings.HasSuffix(mode, "-with-x")
 	looked := 0
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
@@ -499,14 +494,14 @@ func headersMatch(arguments, headers amqp.Table) bool {
 		want := arguments[name]
 		got, there := headers[name]
 		fits := there && (want == nil || equalValues(want, got))
-		if fits && any {
+		if fits && one {
 			return true
 		}
-		if !fits && !any {
+		if !fits && !one {
 			return false
 		}
 	}
-	return !any || looked == 0
+	return !one || looked == 0
 }
 
 // equalValues compares field values. Numbers are equal whatever their types.

@@ -49,9 +49,9 @@ func (s *Server) metrics(each bool) []byte {
 	fmt.Fprintf(p, "rabbitmq_identity_info{rabbitmq_node=%s,rabbitmq_cluster=%s} 1\n", label(nodeName), label(nodeName))
 	p.metric("rabbitmq_erlang_uptime_seconds", "gauge", "Node uptime")
 	fmt.Fprintf(p, "rabbitmq_erlang_uptime_seconds %d\n", int(time.Since(s.started).Seconds()))
-	for alarm, reason := range map[string]string{"memory_used_watermark": "memory", "free_disk_space_watermark": "disk"} {
-		p.metric("rabbitmq_alarms_"+alarm, "untyped", "is 1 if the alarm is in effect")
-		fmt.Fprintf(p, "rabbitmq_alarms_%s %d\n", alarm, map[bool]int{true: 1}[slices.Contains(s.alarms, reason)])
+	for _, alarm := range []struct{ name, reason string }{{"rabbitmq_alarms_memory_used_watermark", "memory"}, {"rabbitmq_alarms_free_disk_space_watermark", "disk"}} {
+		p.metric(alarm.name, "untyped", "is 1 if the alarm is in effect")
+		fmt.Fprintf(p, "%s %d\n", alarm.name, map[bool]int{true: 1}[slices.Contains(s.alarms, alarm.reason)])
 	}
 
 	channels, consumers, unacked := 0, 0, 0
