@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/redis/go-redis/v9"
@@ -56,6 +57,11 @@ func (c *Cloud) removeRabbitMQ(ctx context.Context) error {
 }
 
 func (c *Cloud) removeAWS(ctx context.Context) error {
+	if strings.HasPrefix(c.t.Name(), "TestCloudFormation") { // before what a stack holds
+		if err := c.removeStacks(ctx); err != nil {
+			return err
+		}
+	}
 	topics := sns.NewListTopicsPaginator(c.SNS(), &sns.ListTopicsInput{})
 	for topics.HasMorePages() {
 		page, err := topics.NextPage(ctx)
@@ -77,6 +83,25 @@ func (c *Cloud) removeAWS(ctx context.Context) error {
 	for _, url := range queues.QueueUrls {
 		if _, err := c.SQS().DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) removeStacks(ctx context.Context) error {
+	client := cloudformation.NewFromConfig(c.AWS())
+	stacks := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
+	for stacks.HasMorePages() {
+		page, err := stacks.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range page.Stacks {
+			if strings.HasPrefix(aws.ToString(s.StackName), c.prefix) {
+				if _, err := client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: s.StackName}); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

@@ -34,6 +34,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudformation"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
@@ -86,12 +88,13 @@ func (o Options) services() ([]string, error) {
 
 // Cloud is a running local cloud.
 type Cloud struct {
-	sqs     *sqs.Service
-	sns     *sns.Service
-	redis   *redis.Server
-	kafka   *kafka.Cluster
-	rabbit  *rabbitmq.Server
-	handler http.Handler // of the AWS services
+	sqs            *sqs.Service
+	sns            *sns.Service
+	cloudformation *cloudformation.Service
+	redis          *redis.Server
+	kafka          *kafka.Cluster
+	rabbit         *rabbitmq.Server
+	handler        http.Handler // of the AWS services
 
 	inMemory  bool
 	hosts     hosts
@@ -258,7 +261,18 @@ func (o Options) log() *slog.Logger {
 func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper) {
 	c.sqs = sqs.New(sqs.Options{Log: log})
 	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, HTTP: subscribers})
-	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API())
+	var endpoint *aws.Endpoint
+	c.cloudformation = cloudformation.New(cloudformation.Options{
+		Log: log,
+		Invoke: func(ctx context.Context, from api.Caller, service, action string, in, out any) error {
+			return endpoint.Invoke(ctx, from, service, action, in, out)
+		},
+		Do: func(from api.Caller, service string, r *http.Request) (*http.Response, error) {
+			return endpoint.Do(from, service, r)
+		},
+	})
+	endpoint = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.cloudformation.API())
+	endpoint.Page(cloudformation.ResponsePath, c.cloudformation.Responses())
 	endpoint.Page(sns.CertificatePath, c.sns.Certificate())
 	c.handler = endpoint
 }
@@ -271,6 +285,9 @@ func (c *Cloud) Close() error {
 			errs = append(errs, server.Close())
 		}
 		c.served.Wait()
+		if c.cloudformation != nil { // before what it makes resources of
+			c.cloudformation.Close()
+		}
 		if c.sns != nil { // before the queues that it delivers to
 			c.sns.Close()
 		}

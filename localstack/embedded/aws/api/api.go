@@ -108,6 +108,9 @@ type Operation struct {
 	run      func(c *Call, in any) (any, error)
 }
 
+// Empty is the output of an operation whose model has one without members: in the query protocol clients look for it.
+type Empty struct{}
+
 // Op turns a function into an Operation. In and Out are structs; an operation without output returns *struct{}.
 // An error that is not an *Error reaches the client as InternalFailure, and the log in full.
 func Op[In, Out any](f func(*Call, *In) (*Out, error)) Operation {

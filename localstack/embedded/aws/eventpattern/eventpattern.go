@@ -18,7 +18,7 @@
 //     each property has a value that matches, so {"items": {"sku": ["a"], "size": [1]}} also matches when item 1 has the
 //     sku and item 2 has the size.
 //   - In EventBridge, null, "" and [] are matched as values; in SNS "exists" wants a value that is neither null nor empty.
-//   - An event source mapping refuses anything-but's prefix, and matches the whole record, not the body alone.
+//   - An event source mapping's filter is an EventBridge pattern too: [ParseRecord] reads it as far as the operators here go.
 //
 // Sources: Amazon SNS Developer Guide, "Subscription filter policies" and the pages below it; the messages of errors are
 // those that SNS answered with in recordings of May 2024 and October 2025 (checked 2026-12-01).
@@ -72,6 +72,31 @@ func Parse(text string) (*Pattern, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// ParseRecord compiles the pattern of an event source mapping's filter: "exists" asks whether the field is there, whatever its value.
+// Source: AWS Lambda Developer Guide, "Filter rule syntax" (checked 2026-12-01).
+func ParseRecord(text string) (*Pattern, error) {
+	p, err := Parse(text)
+	if err == nil {
+		p.all.existsIsPresent()
+	}
+	return p, err
+}
+
+func (g *group) existsIsPresent() {
+	for _, f := range g.fields {
+		for i, m := range f.matchers {
+			if want, ok := m.(exists); ok {
+				f.matchers[i] = present(want)
+			}
+		}
+	}
+	for _, or := range g.ors {
+		for i := range or {
+			or[i].existsIsPresent()
+		}
+	}
 }
 
 // ruleError says which rule a pattern breaks. Its words and their case are the service's own.

@@ -57,6 +57,11 @@ func (m exists) match(v Values, present bool) bool {
 	return false
 }
 
+// present matches the presence or the absence of the field.
+type present bool
+
+func (m present) match(_ Values, there bool) bool { return there == bool(m) }
+
 // onText makes a matcher of strings.
 func onText(f func(string) bool) one {
 	return func(v Value) bool {

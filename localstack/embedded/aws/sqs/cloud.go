@@ -20,15 +20,11 @@ type Message struct {
 // Deliver sends a message to the queue of that ARN, as SendMessage does and with its errors, which have type *api.Error:
 // QueueDoesNotExist, or what is wrong with the message. The queue's policy is not asked.
 func (s *Service) Deliver(queueARN string, m Message) error {
-	n, ok := parseARN(queueARN)
-	if !ok {
-		return invalid("Not the ARN of a queue: " + queueARN)
+	q, err := s.atARN(queueARN)
+	if err != nil {
+		return err
 	}
-	q := s.lookup(n)
-	if q == nil {
-		return queueDoesNotExist(&api.Call{})
-	}
-	e, err := q.entry(n.account, &sendMessageInput{MessageBody: m.Body, MessageAttributes: m.Attributes, MessageGroupId: m.GroupID, MessageDeduplicationId: m.DeduplicationID})
+	e, err := q.entry(q.account, &sendMessageInput{MessageBody: m.Body, MessageAttributes: m.Attributes, MessageGroupId: m.GroupID, MessageDeduplicationId: m.DeduplicationID})
 	if err != nil {
 		return err
 	}
