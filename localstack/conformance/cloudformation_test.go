@@ -46,7 +46,6 @@ type object = map[string]any
 
 func ref(name string) object               { return object{"Ref": name} }
 func getAtt(name, attribute string) object { return object{"Fn::GetAtt": []string{name, attribute}} }
-func sub(text string) object               { return object{"Fn::Sub": text} }
 func queueOf(properties object) object {
 	return object{"Type": "AWS::SQS::Queue", "Properties": properties}
 }

@@ -287,6 +287,7 @@ func (c *Cloud) rabbitMQAPI(ctx context.Context, method, path string, body any) 
 		return 0, nil, err
 	}
 	r.SetBasicAuth("guest", "guest")
+	r.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(r)
 	if err != nil {
 		return 0, nil, err

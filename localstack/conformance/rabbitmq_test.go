@@ -3,10 +3,12 @@ package conformance_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -239,6 +241,68 @@ func TestRabbitMQConnections(t *testing.T) {
 		})
 		closed(t, <-gone, 320, "Closed via management plugin")
 	})
+	Run(t, rabbitRule("a client whose heartbeats stop is cut off", "Detecting Dead TCP Connections with Heartbeats"), func(t *testing.T, c *Cloud) {
+		var silent atomic.Bool
+		conn, err := c.RabbitMQAs("guest", "guest", func(config *amqp.Config) {
+			dial := config.Dial
+			if dial == nil {
+				dial = amqp.DefaultDial(10 * time.Second)
+			}
+			config.Heartbeat = time.Second // the shorter of the client's and the server's counts
+			config.Dial = func(network, address string) (net.Conn, error) {
+				conn, err := dial(network, address)
+				return mute{conn, &silent}, err
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := conn.NotifyClose(make(chan *amqp.Error, 1))
+		silent.Store(true)
+		start := time.Now()
+		select {
+		case <-gone:
+			if d := time.Since(start); d < time.Second {
+				t.Errorf("cut off after %s already", d)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("after 10 s the connection still stands")
+		}
+	})
+	Run(t, rabbitRule("under a resource alarm publishers are told, and wait, and consumers go on", "Memory and Disk Alarms; Connection Blocked Notifications"), func(t *testing.T, c *Cloud) {
+		server := c.Control().RabbitMQServer()
+		r := rabbitmq(t, c)
+		q := r.queue(nil)
+		r.sendText("", q, "before")
+		publisher, err := c.RabbitMQAs("guest", "guest")
+		r.must(err)
+		ch, err := publisher.Channel()
+		r.must(err)
+		blocked := publisher.NotifyBlocked(make(chan amqp.Blocking, 2))
+		server.Block("memory")
+		defer server.Unblock("memory")
+		r.must(ch.Publish("", q, false, false, amqp.Publishing{Body: []byte("during")}))
+		same(t, "blocked", <-blocked, amqp.Blocking{Active: true, Reason: "low on memory"})
+		got := r.consume(q, nil)
+		same(t, "body", string(next(t, got).Body), "before")
+		none(t, got)
+		server.Unblock("memory")
+		same(t, "unblocked", (<-blocked).Active, false)
+		same(t, "body", string(next(t, got).Body), "during")
+	})
+}
+
+// mute is a connection that sends nothing any more once it is silent.
+type mute struct {
+	net.Conn
+	silent *atomic.Bool
+}
+
+func (m mute) Write(b []byte) (int, error) {
+	if m.silent.Load() {
+		return len(b), nil
+	}
+	return m.Conn.Write(b)
 }
 
 func TestRabbitMQExchanges(t *testing.T) {
@@ -466,6 +530,12 @@ func TestRabbitMQQueues(t *testing.T) {
 			}
 			r.Channel = r.channel()
 		}
+	})
+	Run(t, rabbitRule("the mode lazy is taken and changes nothing to a client", "Lazy Queues"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		q := r.queue(amqp.Table{"x-queue-mode": "lazy"})
+		r.sendText("", q, "a", "b")
+		same(t, "messages", r.drain(q), []string{"a", "b"})
 	})
 	Run(t, rabbitRule("a quorum queue is durable and not exclusive", "Quorum Queues"), func(t *testing.T, c *Cloud) {
 		r := rabbitmq(t, c)
@@ -717,6 +787,12 @@ func TestRabbitMQLimits(t *testing.T) {
 		}
 		same(t, "dead", r.drain(dead), []string{"b"})
 	})
+	Run(t, rabbitRule("a queue can be full by the bytes of its bodies", "Queue Length Limit"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		q := r.queue(amqp.Table{"x-max-length-bytes": int32(10)})
+		r.sendText("", q, "12345", "678", "90", "abc")
+		same(t, "left", r.drain(q), []string{"678", "90", "abc"})
+	})
 	Run(t, rabbitRule("messages that are out do not count towards the length", "Queue Length Limit"), func(t *testing.T, c *Cloud) {
 		r := rabbitmq(t, c)
 		q := r.queue(amqp.Table{"x-max-length": int32(1)})
@@ -895,6 +971,14 @@ func TestRabbitMQConsuming(t *testing.T) {
 		r := rabbitmq(t, c)
 		r.since("4.3")
 		closed(t, r.Qos(1, 0, true), 541, "Feature `global_qos` is deprecated")
+	})
+	Run(t, rabbitRule("no-local is ignored: a consumer gets what its own connection publishes", "AMQP 0-9-1 Errata and specification differences: basic.consume no-local"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		q := r.queue(nil)
+		got, err := r.Consume(q, "", true, false, true, false, nil)
+		r.must(err)
+		r.sendText("", q, "mine")
+		same(t, "body", string(next(t, got).Body), "mine")
 	})
 	Run(t, rabbitRule("consumers of a queue take turns", "Consumers"), func(t *testing.T, c *Cloud) {
 		r := rabbitmq(t, c)
@@ -1139,6 +1223,12 @@ func TestRabbitMQStreams(t *testing.T) {
 		same(t, "second reader", read(t, r, q, "first", 3), []string{"a", "b", "c"})
 		same(t, "from an offset", read(t, r, q, int64(1), 2), []string{"b", "c"})
 		same(t, "from next", read(t, r, q, "next", 0), []string(nil))
+		same(t, "from a time", read(t, r, q, time.Now().Add(-time.Hour), 3), []string{"a", "b", "c"})
+		r.must(r.Qos(10, 0, false))
+		last := r.consume(q, amqp.Table{"x-stream-offset": "last"})
+		for string(next(t, last).Body) != "c" { // the last chunk, which may have all three
+		}
+		none(t, last)
 	})
 	Run(t, rabbitRule("a stream's consumer must have a prefetch count, and acknowledge", "Streams"), func(t *testing.T, c *Cloud) {
 		r := rabbitmq(t, c)
@@ -1255,5 +1345,42 @@ func TestRabbitMQManagement(t *testing.T) {
 	Run(t, rabbitRule("a wrong password is refused", "Authentication, Authorisation, Access Control"), func(t *testing.T, c *Cloud) {
 		_, err := c.RabbitMQAs("guest", "wrong")
 		closed(t, err, 403, "username or password not allowed")
+	})
+	Run(t, rabbitRule("the health checks and the aliveness test answer ok", "HTTP API Reference, health checks"), func(t *testing.T, c *Cloud) {
+		for _, path := range []string{"/api/health/checks/alarms", "/api/health/checks/local-alarms", "/api/health/checks/virtual-hosts", "/api/aliveness-test/%2F"} {
+			status, answer := c.RabbitMQAPI("GET", path, nil)
+			if o, _ := answer.(map[string]any); status != 200 || o["status"] != "ok" {
+				t.Errorf("%s: status %d, %v", path, status, answer)
+			}
+		}
+	})
+	Run(t, rabbitRule("the definitions that are exported make the same again", "Schema Definition Export and Import"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		q, x := r.queue(amqp.Table{"x-max-length": int32(5)}), r.exchange("topic", nil)
+		r.bind(q, "a.#", x, nil)
+		_, definitions := c.RabbitMQAPI("GET", "/api/definitions/%2F", nil)
+		_, err := r.QueueDelete(q, false, false, false)
+		r.must(err)
+		r.must(r.ExchangeDelete(x, false, false))
+		if status, answer := c.RabbitMQAPI("POST", "/api/definitions/%2F", definitions); status != 204 && status != 201 {
+			t.Fatalf("status %d, %v", status, answer)
+		}
+		r.sendText(x, "a.b", "1", "2", "3", "4", "5", "6")
+		same(t, "messages", r.drain(q), []string{"2", "3", "4", "5", "6"})
+	})
+	Run(t, rabbitRule("the API counts a queue's messages, what is out and who consumes", "HTTP API Reference, queues"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		q := r.queue(nil)
+		r.sendText("", q, "a", "b", "c")
+		r.must(r.Qos(2, 0, false))
+		got := r.consume(q, nil)
+		next(t, got)
+		next(t, got)
+		var have map[string]any
+		c.Eventually("the queue's numbers are right", 15*time.Second, func() bool { // the statistics come every 5 s
+			_, answer := c.RabbitMQAPI("GET", "/api/queues/%2F/"+q, nil)
+			have, _ = answer.(map[string]any)
+			return have["messages"] == 3.0 && have["messages_ready"] == 1.0 && have["messages_unacknowledged"] == 2.0 && have["consumers"] == 1.0
+		})
 	})
 }
