@@ -36,6 +36,8 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudformation"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
@@ -90,11 +92,13 @@ func (o Options) services() ([]string, error) {
 type Cloud struct {
 	sqs            *sqs.Service
 	sns            *sns.Service
+	lambda         *lambda.Service
+	eventSources   *eventsource.Service
 	cloudformation *cloudformation.Service
 	redis          *redis.Server
 	kafka          *kafka.Cluster
 	rabbit         *rabbitmq.Server
-	handler        http.Handler // of the AWS services
+	services       *aws.Endpoint // those of AWS
 
 	inMemory  bool
 	hosts     hosts
@@ -152,10 +156,10 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			c.startAWS(log, loopbackHTTP())
+			c.startAWS(log, loopbackHTTP(), "http://"+e.Address)
 			e.Title, e.Setting = "SQS, SNS", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
-			c.serve(listeners[0], c.handler, log)
+			c.serve(listeners[0], c.services, log)
 		case Redis:
 			e.Title, e.Setting = "Redis", "REDIS_URL"
 			c.redis = redis.New(redis.Options{Log: log})
@@ -237,7 +241,7 @@ func InMemory(o Options) *Cloud {
 		}
 		switch name {
 		case AWS:
-			c.startAWS(log, &c.hosts)
+			c.startAWS(log, &c.hosts, "")
 		case Redis:
 			c.redis = redis.New(redis.Options{Log: log})
 		case Kafka:
@@ -258,23 +262,31 @@ func (o Options) log() *slog.Logger {
 	return o.Log
 }
 
-func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper) {
+// startAWS starts the AWS services. address is where they will be served; empty: in memory.
+func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, address string) {
 	c.sqs = sqs.New(sqs.Options{Log: log})
-	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, HTTP: subscribers})
-	var endpoint *aws.Endpoint
+	options := lambda.Options{Log: log, Deliver: c.deliver, MappingTags: func(arn string, change func(map[string]string)) bool { return c.eventSources.Tags(arn, change) }}
+	if address != "" {
+		options.Endpoint = func() string { return address }
+	}
+	c.lambda = lambda.New(options)
+	c.eventSources = eventsource.New(eventsource.Options{Log: log, Queues: mappedQueues{c.sqs}, Functions: mappedFunctions{c.lambda}})
+	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, Functions: c.lambda, HTTP: subscribers})
 	c.cloudformation = cloudformation.New(cloudformation.Options{
 		Log: log,
 		Invoke: func(ctx context.Context, from api.Caller, service, action string, in, out any) error {
-			return endpoint.Invoke(ctx, from, service, action, in, out)
+			return c.services.Invoke(ctx, from, service, action, in, out)
 		},
 		Do: func(from api.Caller, service string, r *http.Request) (*http.Response, error) {
-			return endpoint.Do(from, service, r)
+			return c.services.Do(from, service, r)
 		},
 	})
-	endpoint = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.cloudformation.API())
-	endpoint.Page(cloudformation.ResponsePath, c.cloudformation.Responses())
-	endpoint.Page(sns.CertificatePath, c.sns.Certificate())
-	c.handler = endpoint
+	functions := c.lambda.API()
+	c.eventSources.AddTo(functions)
+	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.cloudformation.API())
+	c.services.Page(sns.CertificatePath, c.sns.Certificate())
+	c.services.Page(lambda.CodePath, c.lambda.Code())
+	c.services.Page(cloudformation.ResponsePath, c.cloudformation.Responses())
 }
 
 // Close ends the cloud and all that is connected to it. It may be called more than once.
@@ -285,13 +297,11 @@ func (c *Cloud) Close() error {
 			errs = append(errs, server.Close())
 		}
 		c.served.Wait()
-		if c.cloudformation != nil { // before what it makes resources of
+		if c.sqs != nil { // who calls before who is called
 			c.cloudformation.Close()
-		}
-		if c.sns != nil { // before the queues that it delivers to
+			c.eventSources.Close()
 			c.sns.Close()
-		}
-		if c.sqs != nil {
+			errs = append(errs, c.lambda.Close())
 			c.sqs.Close()
 		}
 		if c.redis != nil {
@@ -354,7 +364,7 @@ func (c *Cloud) AWS() awssdk.Config {
 	}
 	if c.inMemory {
 		config.BaseEndpoint = awssdk.String("http://127.0.0.1:4566")
-		config.HTTPClient = &http.Client{Transport: aws.Transport{Handler: c.handler}}
+		config.HTTPClient = &http.Client{Transport: aws.Transport{Handler: c.services}}
 	} else {
 		config.BaseEndpoint = awssdk.String(c.endpoint(AWS))
 	}
@@ -398,6 +408,9 @@ func (c *Cloud) SQS() *sqs.Service { return c.sqs }
 
 // SNS returns the service itself.
 func (c *Cloud) SNS() *sns.Service { return c.sns }
+
+// Lambda returns the service itself, to register functions that run in this process.
+func (c *Cloud) Lambda() *lambda.Service { return c.lambda }
 
 // RedisServer returns the server itself, for what only the broker can do: cut connections, say.
 func (c *Cloud) RedisServer() *redis.Server { return c.redis }

@@ -56,7 +56,7 @@ func TestWhatIsNotOfferedSaysSo(t *testing.T) {
 			}
 		}
 	})
-	for _, protocol := range []string{"application", "email", "email-json", "firehose", "lambda", "sms"} {
+	for _, protocol := range []string{"application", "email", "email-json", "firehose", "sms"} {
 		run(t, "the protocol "+protocol, func(t *testing.T, c *cloud) {
 			topic := c.topic()
 			_, err := c.Subscribe(t.Context(), &client.SubscribeInput{TopicArn: &topic, Protocol: &protocol, Endpoint: awssdk.String("x")})

@@ -63,7 +63,7 @@ func (sub *subscription) expired() bool {
 
 func (sub *subscription) fifoEndpoint() bool { return strings.HasSuffix(sub.endpoint, ".fifo") }
 
-// protocol is what the service does for the subscriptions of one protocol. AWS Lambda is one more entry in protocols.
+// protocol is what the service does for the subscriptions of one protocol.
 type protocol struct {
 	managed bool // an AWS service: its endpoints are ARNs, and its retries cannot be changed
 	check   func(t *topic, endpoint string) error
@@ -71,9 +71,10 @@ type protocol struct {
 }
 
 var protocols = map[string]protocol{
-	"sqs":   {managed: true, check: checkQueue, attempt: (*Service).toQueue},
-	"http":  {check: checkURL("http"), attempt: (*Service).toHTTP},
-	"https": {check: checkURL("https"), attempt: (*Service).toHTTP},
+	"sqs":    {managed: true, check: checkQueue, attempt: (*Service).toQueue},
+	"lambda": {managed: true, check: checkFunction, attempt: (*Service).toFunction},
+	"http":   {check: checkURL("http"), attempt: (*Service).toHTTP},
+	"https":  {check: checkURL("https"), attempt: (*Service).toHTTP},
 }
 
 // mustConfirm says whether the endpoint's owner has to confirm a subscription that account asks for: always, unless the
@@ -83,7 +84,7 @@ func (p protocol) mustConfirm(endpoint, account string) bool {
 }
 
 // otherProtocols are those that SNS has and the local cloud has not.
-var otherProtocols = []string{"application", "email", "email-json", "firehose", "lambda", "sms"}
+var otherProtocols = []string{"application", "email", "email-json", "firehose", "sms"}
 
 func checkQueue(t *topic, endpoint string) error {
 	if parts := strings.Split(endpoint, ":"); len(parts) != 6 || parts[0] != "arn" || parts[2] != "sqs" {

@@ -328,7 +328,7 @@ func (t *topic) setMaximumMessageSize(value string) error {
 			return reason("MaximumMessageSize: a topic with more than %d subscriptions cannot have a value above %d", largeSubscriptions, defaultMessageSize)
 		}
 		for _, sub := range t.subscriptions {
-			if sub.protocol != "sqs" {
+			if sub.protocol != "sqs" && sub.protocol != "lambda" {
 				return reason("MaximumMessageSize: a topic with a subscription of the protocol %s cannot have a value above %d", sub.protocol, defaultMessageSize)
 			}
 		}

@@ -1,0 +1,86 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
+)
+
+// mappedQueues is how event source mappings reach the queues of the same cloud.
+type mappedQueues struct{ service *sqs.Service }
+
+func (q mappedQueues) VisibilityTimeout(queueARN string) (time.Duration, bool) {
+	return q.service.VisibilityTimeout(queueARN)
+}
+
+func (q mappedQueues) Delete(queueARN, receiptHandle string) error {
+	return q.service.Delete(queueARN, receiptHandle)
+}
+
+func (q mappedQueues) Receive(ctx context.Context, queueARN string, most int, wait time.Duration) ([]eventsource.Message, error) {
+	got, err := q.service.Receive(ctx, queueARN, most, wait)
+	messages := make([]eventsource.Message, len(got))
+	for i, m := range got {
+		messages[i] = eventsource.Message{MessageID: m.MessageID, ReceiptHandle: m.ReceiptHandle, MD5OfBody: m.MD5OfBody, Body: m.Body, Attributes: m.Attributes, Until: m.Until}
+		if len(m.MessageAttributes) == 0 {
+			continue
+		}
+		messages[i].MessageAttributes = make(map[string]eventsource.MessageAttribute, len(m.MessageAttributes))
+		for name, a := range m.MessageAttributes {
+			seen := eventsource.MessageAttribute{DataType: a.DataType, BinaryValue: a.BinaryValue, StringListValues: []string{}, BinaryListValues: []string{}}
+			if a.BinaryValue == nil {
+				seen.StringValue = &a.StringValue
+			}
+			messages[i].MessageAttributes[name] = seen
+		}
+	}
+	return messages, err
+}
+
+// mappedFunctions is how event source mappings reach the functions of the same cloud.
+type mappedFunctions struct{ service *lambda.Service }
+
+func (f mappedFunctions) Find(account, region, name string) (eventsource.Function, bool) {
+	arn, timeout, ok := f.service.Find(account, region, name)
+	return eventsource.Function{ARN: arn, Timeout: timeout}, ok
+}
+
+func (f mappedFunctions) Invoke(ctx context.Context, functionARN string, payload []byte) (answer []byte, functionError string, err error) {
+	r, err := f.service.Invoke(ctx, functionARN, payload)
+	return r.Payload, r.FunctionError, err
+}
+
+// deliver sends what one service has for a destination: a queue, a topic or a function.
+func (c *Cloud) deliver(ctx context.Context, account, targetARN, body string, attributes map[string]string) error {
+	parts := strings.Split(targetARN, ":")
+	if len(parts) < 6 {
+		return fmt.Errorf("not an ARN: %s", targetARN)
+	}
+	switch parts[2] {
+	case "sqs":
+		m := sqs.Message{Body: body, Attributes: map[string]sqs.MessageAttribute{}}
+		for name, v := range attributes {
+			m.Attributes[name] = sqs.MessageAttribute{DataType: "String", StringValue: v}
+		}
+		return c.sqs.Deliver(targetARN, m)
+	case "sns":
+		in := map[string]any{"TopicArn": targetARN, "Message": body}
+		if len(attributes) > 0 {
+			values := map[string]any{}
+			for name, v := range attributes {
+				values[name] = map[string]string{"DataType": "String", "StringValue": v}
+			}
+			in["MessageAttributes"] = values
+		}
+		return c.services.Invoke(ctx, api.Caller{Account: account, Region: parts[3]}, "sns", "Publish", in, nil)
+	case "lambda":
+		return c.lambda.InvokeAsync(targetARN, []byte(body))
+	}
+	return fmt.Errorf("nothing can be delivered to %s", targetARN)
+}
