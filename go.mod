@@ -33,6 +33,7 @@ require (
 )
 
 require (
+	github.com/aws/aws-sdk-go-v2/service/cloudwatch v1.76.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.10
 	github.com/fxamacker/cbor/v2 v2.10.0
 	github.com/rabbitmq/amqp091-go v1.16.0

@@ -34,6 +34,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
@@ -88,10 +89,12 @@ func (o Options) services() ([]string, error) {
 type Cloud struct {
 	sqs     *sqs.Service
 	sns     *sns.Service
+	watch   *cloudwatch.Service
 	redis   *redis.Server
 	kafka   *kafka.Cluster
 	rabbit  *rabbitmq.Server
 	handler http.Handler // of the AWS services
+	awsURL  string       // where they are
 
 	inMemory  bool
 	hosts     hosts
@@ -149,9 +152,10 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			c.startAWS(log, loopbackHTTP())
-			e.Title, e.Setting = "SQS, SNS", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "SQS, SNS, CloudWatch", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
+			c.awsURL = e.Address
+			c.startAWS(log, loopbackHTTP())
 			c.serve(listeners[0], c.handler, log)
 		case Redis:
 			e.Title, e.Setting = "Redis", "REDIS_URL"
@@ -234,6 +238,7 @@ func InMemory(o Options) *Cloud {
 		}
 		switch name {
 		case AWS:
+			c.awsURL = inMemoryURL
 			c.startAWS(log, &c.hosts)
 		case Redis:
 			c.redis = redis.New(redis.Options{Log: log})
@@ -256,9 +261,13 @@ func (o Options) log() *slog.Logger {
 }
 
 func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper) {
-	c.sqs = sqs.New(sqs.Options{Log: log})
-	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, HTTP: subscribers})
-	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API())
+	alarms := &alarmActions{url: c.awsURL}
+	c.watch = cloudwatch.New(cloudwatch.Options{Log: log, Notify: alarms.notify})
+	c.sqs = sqs.New(sqs.Options{Log: log, Metrics: queueMetrics{c.watch}})
+	c.watch.Watch(sqsNamespace, c.sqs.Report)
+	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, HTTP: subscribers, Metrics: topicMetrics{c.watch}})
+	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.watch.API())
+	alarms.endpoint = endpoint
 	endpoint.Page(sns.CertificatePath, c.sns.Certificate())
 	c.handler = endpoint
 }
@@ -271,6 +280,9 @@ func (c *Cloud) Close() error {
 			errs = append(errs, server.Close())
 		}
 		c.served.Wait()
+		if c.watch != nil { // before the topics that its alarms publish to
+			c.watch.Close()
+		}
 		if c.sns != nil { // before the queues that it delivers to
 			c.sns.Close()
 		}
@@ -326,6 +338,9 @@ func withUser(url string) string {
 // accessKey is no secret: the local cloud takes any.
 const accessKey = "test"
 
+// inMemoryURL is where clients seem to find the AWS services of a cloud in memory.
+const inMemoryURL = "http://127.0.0.1:4566"
+
 // AWS returns the configuration of clients of AWS services: sqs.NewFromConfig(cloud.AWS()).
 // Account and region are aws.DefaultAccount and aws.DefaultRegion; set Credentials (an access key id of 12 digits is
 // the account) or Region in the copy for others. It panics if the cloud runs without AWS.
@@ -336,7 +351,7 @@ func (c *Cloud) AWS() awssdk.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, accessKey, ""),
 	}
 	if c.inMemory {
-		config.BaseEndpoint = awssdk.String("http://127.0.0.1:4566")
+		config.BaseEndpoint = awssdk.String(inMemoryURL)
 		config.HTTPClient = &http.Client{Transport: aws.Transport{Handler: c.handler}}
 	} else {
 		config.BaseEndpoint = awssdk.String(c.endpoint(AWS))
@@ -381,6 +396,9 @@ func (c *Cloud) SQS() *sqs.Service { return c.sqs }
 
 // SNS returns the service itself.
 func (c *Cloud) SNS() *sns.Service { return c.sns }
+
+// CloudWatch returns the service itself.
+func (c *Cloud) CloudWatch() *cloudwatch.Service { return c.watch }
 
 // RedisServer returns the server itself, for what only the broker can do: cut connections, say.
 func (c *Cloud) RedisServer() *redis.Server { return c.redis }

@@ -32,9 +32,10 @@ import (
 
 // Options are what New takes.
 type Options struct {
-	Queues Queues            // the queues of the same cloud; nil: there are none
-	HTTP   http.RoundTripper // reaches HTTP subscribers, and nothing outside this machine; nil: no subscriber is reachable
-	Log    *slog.Logger      // nil discards
+	Queues  Queues            // the queues of the same cloud; nil: there are none
+	HTTP    http.RoundTripper // reaches HTTP subscribers, and nothing outside this machine; nil: no subscriber is reachable
+	Metrics Metrics           // nil: there are none
+	Log     *slog.Logger      // nil discards
 }
 
 // Queues is how messages get to SQS.
@@ -64,11 +65,12 @@ type MessageAttributeValue struct {
 
 // Service is SNS for all accounts and regions of one cloud.
 type Service struct {
-	queues Queues
-	http   http.RoundTripper
-	log    *slog.Logger
-	api    *api.Service
-	signer signer
+	queues  Queues
+	http    http.RoundTripper
+	metrics Metrics
+	log     *slog.Logger
+	api     *api.Service
+	signer  signer
 
 	// Deliveries run in goroutines of the service until they end or ctx does.
 	ctx     context.Context
@@ -86,7 +88,7 @@ type Service struct {
 // New starts SNS without topics. Close ends it.
 func New(o Options) *Service {
 	s := &Service{
-		queues: o.Queues, http: o.HTTP, log: o.Log,
+		queues: o.Queues, http: o.HTTP, metrics: o.Metrics, log: o.Log,
 		topics: map[string]*topic{}, subscriptions: map[string]*subscription{}, tokens: map[string]confirmation{},
 	}
 	if s.log == nil {
