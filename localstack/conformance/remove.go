@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/redis/go-redis/v9"
@@ -56,6 +58,9 @@ func (c *Cloud) removeRabbitMQ(ctx context.Context) error {
 }
 
 func (c *Cloud) removeAWS(ctx context.Context) error {
+	if err := c.removeCloudWatch(ctx); err != nil {
+		return err
+	}
 	topics := sns.NewListTopicsPaginator(c.SNS(), &sns.ListTopicsInput{})
 	for topics.HasMorePages() {
 		page, err := topics.NextPage(ctx)
@@ -76,6 +81,39 @@ func (c *Cloud) removeAWS(ctx context.Context) error {
 	}
 	for _, url := range queues.QueueUrls {
 		if _, err := c.SQS().DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeCloudWatch removes alarms and dashboards. Metrics cannot be removed; they go by themselves.
+func (c *Cloud) removeCloudWatch(ctx context.Context) error {
+	client := cloudwatch.NewFromConfig(c.AWS())
+	for _, kind := range []types.AlarmType{types.AlarmTypeCompositeAlarm, types.AlarmTypeMetricAlarm} {
+		alarms, err := client.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: &c.prefix, AlarmTypes: []types.AlarmType{kind}, MaxRecords: aws.Int32(100)})
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, a := range alarms.MetricAlarms {
+			names = append(names, *a.AlarmName)
+		}
+		for _, a := range alarms.CompositeAlarms { // no two at a time, and those that others depend on last
+			names = append([]string{*a.AlarmName}, names...)
+		}
+		for _, name := range names {
+			if _, err := client.DeleteAlarms(ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{name}}); err != nil {
+				return err
+			}
+		}
+	}
+	boards, err := client.ListDashboards(ctx, &cloudwatch.ListDashboardsInput{DashboardNamePrefix: &c.prefix})
+	if err != nil {
+		return err
+	}
+	for _, b := range boards.DashboardEntries {
+		if _, err := client.DeleteDashboards(ctx, &cloudwatch.DeleteDashboardsInput{DashboardNames: []string{*b.DashboardName}}); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package cloudwatch
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -18,9 +19,12 @@ const day = 24 * time.Hour
 
 var levels = [...]level{{1, 3 * time.Hour}, {60, 15 * day}, {300, 63 * day}, {3600, 455 * day}}
 
-// maxDistinct is how many different values a bucket keeps. When there are more, neighbours are merged: percentiles then are
-// approximate, and memory is bounded.
-const maxDistinct = 256
+// maxDistinct is how many different values a bucket keeps exactly. When there are more, they are rounded: percentiles then are
+// right to a percent, and memory is bounded by the range of the values.
+const (
+	maxDistinct = 256
+	coarseStep  = 1.02
+)
 
 // Dimension is one part of what tells a metric from others of its name.
 type Dimension struct{ Name, Value string }
@@ -82,15 +86,28 @@ func (b *bucket) merge(other *bucket) {
 		}
 	}
 	if len(b.values) > maxDistinct {
-		merged := b.values[:0]
-		for i := 0; i+1 < len(b.values); i += 2 {
-			merged = append(merged, weighted{b.values[i+1].value, b.values[i].count + b.values[i+1].count})
-		}
-		if len(b.values)%2 == 1 {
-			merged = append(merged, b.values[len(b.values)-1])
-		}
-		b.values = merged
+		b.values = coarse(b.values)
 	}
+}
+
+// coarse rounds values to steps of two percent. Values below 0 have no percentiles and are dropped.
+func coarse(values []weighted) []weighted {
+	var rounded []weighted
+	for _, w := range values {
+		v := w.value
+		switch {
+		case v < 0:
+			continue
+		case v > 0:
+			v = math.Pow(coarseStep, math.Round(math.Log(v)/math.Log(coarseStep)))
+		}
+		if n := len(rounded); n > 0 && rounded[n-1].value >= v {
+			rounded[n-1].count += w.count
+		} else {
+			rounded = append(rounded, weighted{v, w.count})
+		}
+	}
+	return rounded
 }
 
 func sortedDimensions(dimensions []Dimension) []Dimension {

@@ -55,7 +55,7 @@ func (b *bucket) percentile(p float64) (float64, bool) {
 	rank, seen := p/100*b.count, 0.0
 	for _, w := range b.values {
 		if seen += w.count; seen >= rank-1e-9*b.count {
-			return w.value, true
+			return min(max(w.value, b.min), b.max), true
 		}
 	}
 	return b.max, true
