@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/redis/go-redis/v9"
@@ -58,7 +59,7 @@ func (c *Cloud) removeRabbitMQ(ctx context.Context) error {
 }
 
 func (c *Cloud) removeAWS(ctx context.Context) error {
-	if err := c.removeCloudWatch(ctx); err != nil {
+	if err := errors.Join(c.removeCloudWatch(ctx), c.removeLogs(ctx)); err != nil {
 		return err
 	}
 	topics := sns.NewListTopicsPaginator(c.SNS(), &sns.ListTopicsInput{})
@@ -115,6 +116,22 @@ func (c *Cloud) removeCloudWatch(ctx context.Context) error {
 	for _, b := range boards.DashboardEntries {
 		if _, err := client.DeleteDashboards(ctx, &cloudwatch.DeleteDashboardsInput{DashboardNames: []string{*b.DashboardName}}); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) removeLogs(ctx context.Context) error {
+	client := cloudwatchlogs.NewFromConfig(c.AWS())
+	for groups := cloudwatchlogs.NewDescribeLogGroupsPaginator(client, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &c.prefix}); groups.HasMorePages(); {
+		page, err := groups.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range page.LogGroups {
+			if _, err := client.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: g.LogGroupName}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -35,6 +35,7 @@ import (
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
@@ -90,6 +91,7 @@ type Cloud struct {
 	sqs     *sqs.Service
 	sns     *sns.Service
 	watch   *cloudwatch.Service
+	logs    *logs.Service
 	redis   *redis.Server
 	kafka   *kafka.Cluster
 	rabbit  *rabbitmq.Server
@@ -152,7 +154,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			e.Title, e.Setting = "SQS, SNS, CloudWatch", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "SQS, SNS, CloudWatch, Logs", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
 			c.awsURL = e.Address
 			c.startAWS(log, loopbackHTTP())
@@ -263,10 +265,11 @@ func (o Options) log() *slog.Logger {
 func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper) {
 	alarms := &alarmActions{url: c.awsURL}
 	c.watch = cloudwatch.New(cloudwatch.Options{Log: log, Notify: alarms.notify})
+	c.logs = logs.New(logs.Options{Log: log, Metrics: logMetrics{c.watch}})
 	c.sqs = sqs.New(sqs.Options{Log: log, Metrics: queueMetrics{c.watch}})
 	c.watch.Watch(sqsNamespace, c.sqs.Report)
 	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, HTTP: subscribers, Metrics: topicMetrics{c.watch}})
-	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.watch.API())
+	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.watch.API(), c.logs.API())
 	alarms.endpoint = endpoint
 	endpoint.Page(sns.CertificatePath, c.sns.Certificate())
 	c.handler = endpoint
@@ -280,6 +283,9 @@ func (c *Cloud) Close() error {
 			errs = append(errs, server.Close())
 		}
 		c.served.Wait()
+		if c.logs != nil {
+			c.logs.Close()
+		}
 		if c.watch != nil { // before the topics that its alarms publish to
 			c.watch.Close()
 		}
@@ -396,6 +402,9 @@ func (c *Cloud) SQS() *sqs.Service { return c.sqs }
 
 // SNS returns the service itself.
 func (c *Cloud) SNS() *sns.Service { return c.sns }
+
+// Logs returns the service itself.
+func (c *Cloud) Logs() *logs.Service { return c.logs }
 
 // CloudWatch returns the service itself.
 func (c *Cloud) CloudWatch() *cloudwatch.Service { return c.watch }

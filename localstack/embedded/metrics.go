@@ -7,6 +7,7 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 )
 
@@ -47,6 +48,21 @@ func (t topicMetrics) Count(account, region, topic, metric, unit string, value f
 	t.service.Put(account, region, snsNamespace, cloudwatch.Datum{
 		Metric: metric, Dimensions: []cloudwatch.Dimension{{Name: "TopicName", Value: topic}}, Unit: unit, Value: value,
 	})
+}
+
+// logMetrics is how metrics in log events get to CloudWatch.
+type logMetrics struct{ service *cloudwatch.Service }
+
+func (l logMetrics) Put(account, region, namespace string, data ...logs.Metric) {
+	put := make([]cloudwatch.Datum, 0, len(data))
+	for _, m := range data {
+		d := cloudwatch.Datum{Metric: m.Name, Unit: m.Unit, At: m.At, Values: m.Values, Resolution: m.Resolution}
+		for name, value := range m.Dimensions {
+			d.Dimensions = append(d.Dimensions, cloudwatch.Dimension{Name: name, Value: value})
+		}
+		put = append(put, d)
+	}
+	l.service.Put(account, region, namespace, put...)
 }
 
 // alarmActions is how alarms reach SNS.
