@@ -240,6 +240,7 @@ func TestLogsGroups(t *testing.T) {
 		arn := out.LogGroups[0].LogGroupArn
 		_, err = l.TagResource(l.ctx, &logs.TagResourceInput{ResourceArn: arn, Tags: map[string]string{"b": "2"}})
 		l.ok(err)
+		//lint:ignore SA1019 the older operation is part of the rule
 		_, err = l.TagLogGroup(l.ctx, &logs.TagLogGroupInput{LogGroupName: &name, Tags: map[string]string{"c": "3"}})
 		l.ok(err)
 		_, err = l.UntagResource(l.ctx, &logs.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"a"}})

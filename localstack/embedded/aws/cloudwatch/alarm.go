@@ -47,6 +47,10 @@ type alarm struct {
 	timer  *time.Timer // of the next evaluation; composite alarms have none
 }
 
+func alarmARN(p place, name string) string {
+	return "arn:aws:cloudwatch:" + p.region + ":" + p.account + ":alarm:" + name
+}
+
 // metricAlarm is what is evaluated.
 type metricAlarm struct {
 	input     *putMetricAlarmInput
@@ -151,7 +155,7 @@ func (s *Service) putAlarm(c *api.Call, a *alarm, tags []tag) error {
 	if err != nil {
 		return err
 	}
-	a.arn = "arn:aws:cloudwatch:" + a.region + ":" + a.account + ":alarm:" + a.name
+	a.arn = alarmARN(a.place, a.name)
 	now := time.Now()
 	a.configured = now
 

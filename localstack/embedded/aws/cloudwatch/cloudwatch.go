@@ -102,7 +102,7 @@ func New(o Options) *Service {
 		Name: "monitoring", IAMPrefix: "cloudwatch", ShapePrefix: "com.amazonaws.cloudwatch",
 		TargetPrefix: "GraniteServiceVersion20100801", CBORName: "GraniteServiceVersion20100801",
 		Version: "2010-08-01", Namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
-		Operations: operations, Log: s.log,
+		Operations: operations, Resources: resources, Log: s.log,
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package cloudwatch_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
 )
 
@@ -178,5 +180,27 @@ func BenchmarkPut(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Put("000000000000", "us-east-1", "AWS/SQS", cloudwatch.Datum{Metric: "M", Dimensions: dimensions, Value: 1})
+	}
+}
+
+// What a policy is asked about: the action with CloudWatch's own prefix, and the alarm.
+func TestResources(t *testing.T) {
+	s := cloudwatch.New(cloudwatch.Options{})
+	defer s.Close()
+	for _, test := range []struct{ action, in, want string }{
+		{"SetAlarmState", `{"AlarmName":"a","StateValue":"OK","StateReason":"r"}`, "cloudwatch:SetAlarmState [arn:aws:cloudwatch:us-east-1:000000000000:alarm:a]"},
+		{"DeleteAlarms", `{"AlarmNames":["a","b"]}`, "cloudwatch:DeleteAlarms [arn:aws:cloudwatch:us-east-1:000000000000:alarm:a arn:aws:cloudwatch:us-east-1:000000000000:alarm:b]"},
+		{"GetDashboard", `{"DashboardName":"d"}`, "cloudwatch:GetDashboard [arn:aws:cloudwatch::000000000000:dashboard/d]"},
+		{"PutMetricData", `{}`, "cloudwatch:PutMetricData []"},
+	} {
+		got := ""
+		c := &api.Call{Context: t.Context(), Account: "000000000000", Region: "us-east-1", Action: test.action, Authorize: func(action string, resources ...string) error {
+			got = fmt.Sprint(action, " ", resources)
+			return errors.New("denied")
+		}}
+		s.API().ServeJSON(httptest.NewRecorder(), c, []byte(test.in))
+		if got != test.want {
+			t.Errorf("asked for %s, want %s", got, test.want)
+		}
 	}
 }

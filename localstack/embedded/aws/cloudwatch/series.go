@@ -48,36 +48,38 @@ type bucket struct {
 	at                   int64 // start, in seconds since 1970
 	unit                 string
 	count, sum, min, max float64
-	values               []weighted // sorted
+	values               []weighted // sorted; nil if all are the same
 	opaque               bool       // some of the values are not known, so there are no percentiles
 }
 
 type weighted struct{ value, count float64 }
 
 func valueBucket(v, count float64) bucket {
-	return bucket{count: count, sum: v * count, min: v, max: v, values: []weighted{{v, count}}}
+	return bucket{count: count, sum: v * count, min: v, max: v}
 }
 
 func setBucket(s Set) bucket {
-	b := bucket{count: s.SampleCount, sum: s.Sum, min: s.Minimum, max: s.Maximum}
-	if s.Minimum == s.Maximum {
-		b.values = []weighted{{s.Minimum, s.SampleCount}}
-	} else {
-		b.opaque = true
-	}
-	return b
+	return bucket{count: s.SampleCount, sum: s.Sum, min: s.Minimum, max: s.Maximum, opaque: s.Minimum != s.Maximum}
 }
 
 // merge adds other's values to b's. It does not change other.
 func (b *bucket) merge(other *bucket) {
-	if b.count == 0 && b.values == nil {
-		b.min, b.max = other.min, other.max
+	if b.count == 0 {
+		at, unit := b.at, b.unit
+		*b = *other
+		b.at, b.unit, b.values = at, unit, slices.Clone(other.values)
+		return
 	}
+	before := b.distribution()
 	b.count += other.count
 	b.sum += other.sum
 	b.min, b.max = min(b.min, other.min), max(b.max, other.max)
 	b.opaque = b.opaque || other.opaque
-	for _, w := range other.values {
+	if b.values = nil; b.opaque || b.min == b.max {
+		return
+	}
+	b.values = before
+	for _, w := range other.distribution() {
 		i, found := slices.BinarySearchFunc(b.values, w, func(x, y weighted) int { return cmp.Compare(x.value, y.value) })
 		if found {
 			b.values[i].count += w.count
@@ -88,6 +90,14 @@ func (b *bucket) merge(other *bucket) {
 	if len(b.values) > maxDistinct {
 		b.values = coarse(b.values)
 	}
+}
+
+// distribution is the bucket's values with their counts.
+func (b *bucket) distribution() []weighted {
+	if b.values == nil && !b.opaque {
+		return []weighted{{b.min, b.count}}
+	}
+	return b.values
 }
 
 // coarse rounds values to steps of two percent. Values below 0 have no percentiles and are dropped.

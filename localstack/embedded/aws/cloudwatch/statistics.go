@@ -49,11 +49,11 @@ func parseStatistic(name string) (statistic, error) {
 // percentile is the smallest value that at least p percent of the values do not exceed. There is none if values are not known,
 // or negative.
 func (b *bucket) percentile(p float64) (float64, bool) {
-	if b.opaque || b.min < 0 || len(b.values) == 0 {
+	if b.opaque || b.min < 0 {
 		return 0, false
 	}
 	rank, seen := p/100*b.count, 0.0
-	for _, w := range b.values {
+	for _, w := range b.distribution() {
 		if seen += w.count; seen >= rank-1e-9*b.count {
 			return min(max(w.value, b.min), b.max), true
 		}

@@ -98,7 +98,7 @@ func New(o Options) *Service {
 	}
 	s.api = &api.Service{
 		Name: "logs", TargetPrefix: "Logs_20140328", JSONVersion: "1.1", ShapePrefix: "com.amazonaws.cloudwatchlogs",
-		Operations: operations, Log: s.log,
+		Operations: operations, Resources: resources, Log: s.log,
 	}
 	return s
 }

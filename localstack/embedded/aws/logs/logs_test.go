@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
 
 func FuzzPattern(f *testing.F) {
@@ -82,6 +84,26 @@ func TestCloseStopsDefaultValues(t *testing.T) {
 			t.Errorf("reported %v", metrics.data)
 		}
 	})
+}
+
+// What a policy is asked about: a policy for a group has :* at its end.
+func TestResources(t *testing.T) {
+	c := &api.Call{Account: "000000000000", Region: "us-east-1"}
+	const group = "arn:aws:logs:us-east-1:000000000000:log-group:/a"
+	for _, test := range []struct {
+		in   any
+		want string
+	}{
+		{&createLogGroupInput{LogGroupName: "/a"}, group + ":log-stream:"},
+		{&putLogEventsInput{LogGroupName: "/a", LogStreamName: "s"}, group + ":log-stream:s"},
+		{&filterLogEventsInput{LogGroupIdentifier: group}, group + ":log-stream:"},
+		{&tagsInput{ResourceArn: group}, group},
+		{&tagsInput{LogGroupName: "/a"}, group},
+	} {
+		if got := resources(c, test.in); len(got) != 1 || got[0] != test.want {
+			t.Errorf("%+v is about %q, want %s", test.in, got, test.want)
+		}
+	}
 }
 
 func BenchmarkPut(b *testing.B) {
