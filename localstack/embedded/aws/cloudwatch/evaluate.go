@@ -104,7 +104,10 @@ func (s *Service) evaluate(a *alarm, now time.Time) (state, reason, data string)
 			continue
 		}
 		if m.lowSample > 0 && counts[at] < m.lowSample {
-			return "", "", ""
+			if len(samples) == 0 {
+				return "", "", "" // the latest period says too little
+			}
+			continue
 		}
 		samples = append(samples, sample{at, n, counts[at], m.compare.breaches(n, *m.input.Threshold)})
 	}
