@@ -126,6 +126,23 @@ func TestCloudWatchAlarm(t *testing.T) {
 			w.Sleep(time.Until(minute(1)))
 		}
 	})
+	watchRule(t, 10*time.Minute, "a reason with missing datapoints tells how many came and how many were filled in", "recorded 2026", func(t *testing.T, w watchCloud) {
+		name := w.alarm(outOf(2, 3), treat("breaching"))
+		w.setState(name, types.StateValueOk)
+		w.until(0)
+		want := "Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints were treated as [Breaching]."
+		w.until(1)
+		if got := *w.described(name).StateReason; got != want {
+			t.Errorf("reason %s, want %s", got, want)
+		}
+		w.series("Latency", 0, 1)
+		w.setState(name, types.StateValueOk)
+		w.until(1)
+		want = "Threshold Crossed: 1 datapoint was received for 3 periods and 2 missing datapoints were treated as [Breaching]."
+		if got := *w.described(name).StateReason; got != want {
+			t.Errorf("reason %s, want %s", got, want)
+		}
+	})
 	watchRule(t, 30*time.Minute, "a single datapoint keeps its alarm up for two more periods, as the evaluation range is longer than the evaluation periods", "User Guide: Configuring how CloudWatch alarms treat missing data; recorded 2026 (a period of 15 minutes, 46 minutes in ALARM)", func(t *testing.T, w watchCloud) {
 		w.Control()
 		name := w.alarm(treat("notBreaching"))
@@ -509,6 +526,9 @@ func TestCloudWatchComposite(t *testing.T) {
 			fmt.Sprintf("OK(%q) AND (TRUE OR FALSE)", b):                          types.StateValueAlarm,
 			fmt.Sprintf("NOT (ALARM(%q) OR INSUFFICIENT_DATA(%q))", arn, b):       types.StateValueOk,
 			fmt.Sprintf("FALSE AND FALSE OR ALARM(%q)", arn):                      types.StateValueAlarm,
+			fmt.Sprintf("AT_LEAST(1, ALARM, (%s, %q))", a, b):                     types.StateValueAlarm,
+			fmt.Sprintf("AT_LEAST(2, ALARM, (%s, %s))", a, b):                     types.StateValueOk,
+			fmt.Sprintf("AT_LEAST(100%%, NOT INSUFFICIENT_DATA, (%s, %s))", a, b): types.StateValueAlarm,
 			fmt.Sprintf("NOT ALARM(%q) AND FALSE OR INSUFFICIENT_DATA(%q)", a, b): types.StateValueOk,
 		} {
 			name := put(w, rule)
@@ -535,7 +555,7 @@ func TestCloudWatchComposite(t *testing.T) {
 	})
 	watchRule(t, 0, "a rule must be right, and its alarms be there", "API Reference: PutCompositeAlarm", func(t *testing.T, w watchCloud) {
 		name := w.alarm()
-		for _, rule := range []string{"ALARM(", "ALARM()", "MAYBE(" + name + ")", name, "ALARM(" + name + ") AND", "ALARM(" + name + ") ALARM(" + name + ")", "(TRUE", "ALARM(" + name + "-none)"} {
+		for _, rule := range []string{"ALARM(", "ALARM()", "MAYBE(" + name + ")", name, "ALARM(" + name + ") AND", "ALARM(" + name + ") ALARM(" + name + ")", "(TRUE", "ALARM(" + name + "-none)", " TRUE", "AT_LEAST(3, ALARM, (" + name + "))"} {
 			_, err := w.PutCompositeAlarm(w.ctx, &cloudwatch.PutCompositeAlarmInput{AlarmName: aws.String(w.Name("c")), AlarmRule: &rule})
 			if err == nil {
 				t.Errorf("%s is accepted", rule)
@@ -563,10 +583,19 @@ func TestCloudWatchComposite(t *testing.T) {
 			t.Errorf("parents: %d", len(out.CompositeAlarms))
 		}
 	})
-	watchRule(t, 0, "a composite alarm that another depends on cannot be deleted", "API Reference: DeleteAlarms", func(t *testing.T, w watchCloud) {
+	watchRule(t, 0, "an alarm that a composite one depends on cannot be deleted", "API Reference: DeleteAlarms; recorded 2025", func(t *testing.T, w watchCloud) {
+		child := w.alarm()
+		parent := put(w, "ALARM("+child+")")
+		_, err := w.DeleteAlarms(w.ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{child}})
+		wantCode(t, err, "ValidationError")
+		if want := "Cannot delete " + child + " as there are composite alarm(s) depending on it."; err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+		_, err = w.DeleteAlarms(w.ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{parent, child}})
+		w.ok(err)
 		lower := put(w, "FALSE")
 		upper := put(w, "ALARM("+lower+")")
-		_, err := w.DeleteAlarms(w.ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{lower}})
+		_, err = w.DeleteAlarms(w.ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{lower}})
 		wantCode(t, err, "ValidationError")
 		_, err = w.DeleteAlarms(w.ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{upper, lower}})
 		wantCode(t, err, "ValidationError") // only one at a time

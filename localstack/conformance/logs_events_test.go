@@ -206,6 +206,13 @@ func TestLogsPattern(t *testing.T) {
 			wantError[*types.InvalidParameterException](t, err)
 		}
 	})
+	logsRule(t, 0, "the error names the characters that need quotes", "recorded 2026", func(t *testing.T, l logsCloud) {
+		group := l.group("s")
+		for pattern, want := range map[string]string{"timeout:": "Invalid character(s) in term ':'", "a (b)": "Invalid character(s) in term '('"} {
+			_, err := l.FilterLogEvents(l.ctx, &logs.FilterLogEventsInput{LogGroupName: &group, FilterPattern: &pattern})
+			wantMessage[*types.InvalidParameterException](t, err, want)
+		}
+	})
 	logsRule(t, 0, "conditions on the members of a JSON object", "User Guide: Filter pattern syntax, Match terms in JSON log events", func(t *testing.T, l logsCloud) {
 		test(l, []string{
 			`{"level":"ERROR","n":4,"user":{"id":1,"email":"john@example.com"},"list":["a","b"],"flag":true}`,

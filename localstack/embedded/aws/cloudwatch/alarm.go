@@ -335,14 +335,16 @@ func (s *Service) deleteAlarms(c *api.Call, in *alarmNamesInput) (*struct{}, err
 	composites := 0
 	for _, name := range in.AlarmNames {
 		a := alarms[name]
-		if a == nil || a.rule == nil {
+		if a == nil {
 			continue
 		}
-		if composites++; composites > 1 {
-			return nil, validation("Only one composite alarm can be deleted at a time.")
+		if a.rule != nil {
+			if composites++; composites > 1 {
+				return nil, validation("Only one composite alarm can be deleted at a time.")
+			}
 		}
 		for _, other := range alarms {
-			if other.rule != nil && other != a && slices.Contains(other.rule.names(), name) {
+			if other.rule != nil && other != a && slices.Contains(other.rule.names(), name) && !slices.Contains(in.AlarmNames, other.name) {
 				return nil, validation("Cannot delete %s as there are composite alarm(s) depending on it.", name)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,9 +27,10 @@ type rule struct {
 }
 
 type ruleNode struct {
-	word string // AND, OR, NOT, TRUE, FALSE or a state
-	name string // of the alarm, for a state
-	args []*ruleNode
+	word  string // AND, OR, NOT, TRUE, FALSE, AT_LEAST or a state
+	name  string // of the alarm, for a state
+	args  []*ruleNode
+	least int // of AT_LEAST
 }
 
 type ruleParser struct {
@@ -122,47 +124,97 @@ func (p *ruleParser) one() *ruleNode {
 	case stateAlarm, stateOK, stateInsufficient:
 		p.take(word)
 		return &ruleNode{word: word, name: p.alarm()}
+	case "AT_LEAST":
+		p.take(word)
+		return p.atLeast()
 	case "":
 		p.fail("a condition is missing at %q", p.rest)
 	default:
-		p.fail("%s is not offered by the local cloud or not a function of alarm rules", word)
+		p.fail("%s is not a function of alarm rules", word)
 	}
 	return nil
 }
 
-// alarm reads an alarm's name or ARN in parentheses, with or without quotes.
-func (p *ruleParser) alarm() string {
-	if !p.symbol("(") {
-		p.fail("an opening parenthesis is missing")
-		return ""
+// atLeast reads (M, STATE, (a, b, c)): M alarms, or M% of them, are in the state or, after NOT, are not.
+// Source: Amazon CloudWatch User Guide, "Create a composite alarm", rule expressions (checked 2026-12-01).
+func (p *ruleParser) atLeast() *ruleNode {
+	p.need("(")
+	text := p.item(",")
+	percent := strings.HasSuffix(text, "%")
+	m, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
+	if err != nil || m < 1 || percent && m > 100 {
+		p.fail("AT_LEAST needs a number or a percentage, not %q", text)
 	}
+	p.need(",")
+	not := p.take("NOT")
+	state := p.word()
+	if !slices.Contains(states, state) {
+		p.fail("AT_LEAST needs a state at %q", p.rest)
+	}
+	p.take(state)
+	p.need(",")
+	p.need("(")
+	node := &ruleNode{word: "AT_LEAST", least: m}
+	for p.err == nil {
+		one := &ruleNode{word: state, name: p.item(",)")}
+		if not {
+			one = &ruleNode{word: "NOT", args: []*ruleNode{one}}
+		}
+		node.args = append(node.args, one)
+		if !p.symbol(",") {
+			break
+		}
+	}
+	p.need(")")
+	p.need(")")
+	if percent {
+		node.least = (m*len(node.args) + 99) / 100
+	} else if m > len(node.args) {
+		p.fail("AT_LEAST needs %d alarms, and has %d", m, len(node.args))
+	}
+	return node
+}
+
+func (p *ruleParser) need(symbol string) {
+	if !p.symbol(symbol) {
+		p.fail("%q is missing at %q", symbol, p.rest)
+	}
+}
+
+// alarm reads an alarm's name or ARN in parentheses.
+func (p *ruleParser) alarm() string {
+	p.need("(")
+	name := p.item(")")
+	p.need(")")
+	return name
+}
+
+// item reads what is in quotes or ends before one of the characters of end.
+func (p *ruleParser) item(end string) string {
 	p.skip()
-	end := 0
+	n := 0
 	quoted := strings.HasPrefix(p.rest, `"`)
 	if quoted {
 		p.rest = p.rest[1:]
-		end = strings.IndexByte(p.rest, '"')
+		n = strings.IndexByte(p.rest, '"')
 	} else {
-		end = strings.IndexByte(p.rest, ')')
+		n = strings.IndexAny(p.rest, end)
 	}
-	if end < 0 {
-		p.fail("an alarm's name does not end")
+	if n < 0 {
+		p.fail("a name does not end")
 		return ""
 	}
-	name := p.rest[:end]
-	p.rest = p.rest[end:]
+	item := p.rest[:n]
+	p.rest = p.rest[n:]
 	if quoted {
 		p.rest = p.rest[1:]
 	} else {
-		name = strings.TrimSpace(name)
+		item = strings.TrimSpace(item)
 	}
-	if !p.symbol(")") {
-		p.fail("a closing parenthesis is missing")
+	if item == "" {
+		p.fail("a name is missing")
 	}
-	if name == "" {
-		p.fail("an alarm's name is missing")
-	}
-	return name
+	return item
 }
 
 // names returns the names of the alarms of the rule, which may have given their ARNs.
@@ -200,6 +252,14 @@ func (n *ruleNode) holds(state func(name string) string) bool {
 		return !n.args[0].holds(state)
 	case "AND":
 		return !slices.ContainsFunc(n.args, func(a *ruleNode) bool { return !a.holds(state) })
+	case "AT_LEAST":
+		holding := 0
+		for _, a := range n.args {
+			if a.holds(state) {
+				holding++
+			}
+		}
+		return holding >= n.least
 	case "OR":
 		return slices.ContainsFunc(n.args, func(a *ruleNode) bool { return a.holds(state) })
 	}
@@ -226,6 +286,8 @@ func (s *Service) putCompositeAlarm(c *api.Call, in *putCompositeAlarmInput) (*s
 		return nil, notOfferedHere("ActionConfiguration")
 	case in.AlarmRule == "":
 		return nil, missing("AlarmRule")
+	case strings.TrimSpace(in.AlarmRule) != in.AlarmRule:
+		return nil, validation("AlarmRule must not contain leading or trailing whitespace or be null")
 	case utf8.RuneCountInString(in.AlarmRule) > maxRule:
 		return nil, validation("1 validation error detected: Value at 'alarmRule' failed to satisfy constraint: Member must have length less than or equal to %d", maxRule)
 	}
@@ -269,7 +331,7 @@ func (s *Service) evaluateComposites(p place, now time.Time, cause *alarm) {
 		if a := alarms[name]; a != nil {
 			return a.state
 		}
-		return stateInsufficient // deleted since
+		return stateInsufficient // an alarm of a rule cannot be deleted: it names itself
 	}
 	for _, name := range slices.Sorted(maps.Keys(alarms)) {
 		a := alarms[name]

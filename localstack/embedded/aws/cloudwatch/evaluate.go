@@ -158,17 +158,22 @@ func plural(n int, one, more string) string {
 	return more
 }
 
+// treatedAs is how reasons name what missing datapoints were taken for.
+var treatedAs = map[string]string{"breaching": "Breaching", "notBreaching": "NonBreaching"}
+
+// reason is the text for a new state, as the service words it.
+// Source: alarms of the service in public repositories, 2018 to 2026 (checked 2026-12-01).
 func (m *metricAlarm) reason(state string, used []sample, filled int) string {
 	if state == stateInsufficient {
 		return fmt.Sprintf("Insufficient Data: %d %s unknown.", filled, plural(filled, "datapoint was", "datapoints were"))
 	}
-	treated := ""
-	if filled > 0 && (m.input.TreatMissingData == "breaching" || m.input.TreatMissingData == "notBreaching") {
-		how := map[string]string{"breaching": "Breaching", "notBreaching": "NonBreaching"}[m.input.TreatMissingData]
-		treated = fmt.Sprintf(" and %d missing %s treated as [%s]", filled, plural(filled, "datapoint was", "datapoints were"), how)
-	}
-	if len(used) == 0 {
-		return fmt.Sprintf("Threshold Crossed: no datapoints were received for %d %s%s.", filled, plural(filled, "period", "periods"), treated)
+	if how := treatedAs[m.input.TreatMissingData]; filled > 0 && how != "" {
+		received := "no datapoints were"
+		if n := len(used); n > 0 {
+			received = fmt.Sprintf("%d %s", n, plural(n, "datapoint was", "datapoints were"))
+		}
+		return fmt.Sprintf("Threshold Crossed: %s received for %d %s and %d missing %s treated as [%s].",
+			received, m.n, plural(m.n, "period", "periods"), filled, plural(filled, "datapoint was", "datapoints were"), how)
 	}
 	var shown []string
 	for _, s := range used {
@@ -186,7 +191,7 @@ func (m *metricAlarm) reason(state string, used []sample, filled int) string {
 	} else {
 		text += plural(len(shown), "datapoint", "datapoints")
 	}
-	text += fmt.Sprintf(" [%s] %s %s%s the threshold (%s)%s", strings.Join(shown, ", "), plural(len(shown), "was", "were"), not, m.compare.words, number(*m.input.Threshold), treated)
+	text += fmt.Sprintf(" [%s] %s %s%s the threshold (%s)", strings.Join(shown, ", "), plural(len(shown), "was", "were"), not, m.compare.words, number(*m.input.Threshold))
 	if m.input.DatapointsToAlarm != nil {
 		least, transition := m.m, "OK -> ALARM"
 		if state == stateOK {

@@ -36,7 +36,7 @@ func FuzzExpression(f *testing.F) {
 }
 
 func FuzzRule(f *testing.F) {
-	for _, seed := range []string{`ALARM("a") AND NOT (OK(b) OR TRUE)`, "FALSE", "NOT NOT ALARM(arn:aws:cloudwatch:us-east-1:1:alarm:a)", "((", "ALARM(", `ALARM("`, "alarm(a) or"} {
+	for _, seed := range []string{`ALARM("a") AND NOT (OK(b) OR TRUE)`, "FALSE", `AT_LEAST(50%, NOT OK, (a, "b", c)) OR AT_LEAST("2", ALARM, (a,b))`, "NOT NOT ALARM(arn:aws:cloudwatch:us-east-1:1:alarm:a)", "((", "ALARM(", `ALARM("`, "alarm(a) or"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -164,7 +164,7 @@ func (s *Service) putMetricFilter(c *api.Call, in *putMetricFilterInput) (*struc
 	}
 	p, err := parsePattern(*in.FilterPattern)
 	if err != nil {
-		return nil, invalid("Invalid metric filter pattern: %v", err)
+		return nil, invalid("%v", err)
 	}
 	transform := in.MetricTransformations[0]
 	if err := transform.check(p); err != nil {
@@ -315,7 +315,7 @@ func (s *Service) testMetricFilter(_ *api.Call, in *testMetricFilterInput) (*tes
 	}
 	p, err := parsePattern(in.FilterPattern)
 	if err != nil {
-		return nil, invalid("Invalid metric filter pattern: %v", err)
+		return nil, invalid("%v", err)
 	}
 	out := &testMetricFilterOutput{Matches: []filterMatch{}}
 	for i, message := range in.LogEventMessages {

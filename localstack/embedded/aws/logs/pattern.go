@@ -152,8 +152,11 @@ func (p *patternParser) terms() *pattern {
 			}
 			text := p.rest[:n]
 			p.rest = p.rest[n:]
-			if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-				p.fail("Invalid character(s) in term '%s'", text)
+			if wrong := strings.TrimLeftFunc(text, isTerm); wrong != "" || text == "" {
+				if n := strings.IndexFunc(wrong, isTerm); n >= 0 {
+					wrong = wrong[:n]
+				}
+				p.fail("Invalid character(s) in term '%s'", wrong)
 			}
 			t.contains = func(m string) bool { return strings.Contains(m, text) }
 		}
@@ -178,6 +181,9 @@ func (p *patternParser) terms() *pattern {
 		return true
 	}}
 }
+
+// isTerm tells whether a term may have the character without quotes.
+func isTerm(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // condition compares a value: of a JSON member, or of a field as a string.
 type condition func(v any) bool

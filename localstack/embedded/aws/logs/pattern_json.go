@@ -145,8 +145,6 @@ func (p *patternParser) member(out *pattern) func(any) bool {
 	switch {
 	case p.words("NOT", "EXISTS"):
 		return func(v any) bool { return len(s.find(v)) == 0 }
-	case p.words("EXISTS"):
-		return func(v any) bool { return len(s.find(v)) > 0 }
 	case p.words("IS", "NULL"):
 		return some(func(v any) bool { return v == nil })
 	case p.words("IS", "TRUE"):

@@ -183,7 +183,7 @@ func (s *Service) filterLogEvents(c *api.Call, in *filterLogEventsInput) (*filte
 	}
 	pattern, err := parsePattern(in.FilterPattern)
 	if err != nil {
-		return nil, invalid("Invalid filter pattern: %v", err)
+		return nil, invalid("%v", err)
 	}
 	now := time.Now()
 	head := in.StartFromHead == nil || *in.StartFromHead
