@@ -11,6 +11,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/redis/go-redis/v9"
@@ -57,9 +60,12 @@ func (c *Cloud) removeRabbitMQ(ctx context.Context) error {
 }
 
 func (c *Cloud) removeAWS(ctx context.Context) error {
-	if strings.HasPrefix(c.t.Name(), "TestCloudFormation") { // before what a stack holds
-		if err := c.removeStacks(ctx); err != nil {
-			return err
+	remove := map[string]func(context.Context) error{"TestCloudFormation": c.removeStacks, "TestCloudWatch": c.removeCloudWatch, "TestLogs": c.removeLogs}
+	for prefix, f := range remove { // an endpoint need not have the services that a rule is not about
+		if strings.HasPrefix(c.t.Name(), prefix) {
+			if err := f(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	topics := sns.NewListTopicsPaginator(c.SNS(), &sns.ListTopicsInput{})
@@ -101,6 +107,55 @@ func (c *Cloud) removeStacks(ctx context.Context) error {
 				if _, err := client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: s.StackName}); err != nil {
 					return err
 				}
+			}
+		}
+	}
+	return nil
+}
+
+// removeCloudWatch removes alarms and dashboards. Metrics cannot be removed; they go by themselves.
+func (c *Cloud) removeCloudWatch(ctx context.Context) error {
+	client := cloudwatch.NewFromConfig(c.AWS())
+	for _, kind := range []types.AlarmType{types.AlarmTypeCompositeAlarm, types.AlarmTypeMetricAlarm} {
+		alarms, err := client.DescribeAlarms(ctx, &cloudwatch.DescribeAlarmsInput{AlarmNamePrefix: &c.prefix, AlarmTypes: []types.AlarmType{kind}, MaxRecords: aws.Int32(100)})
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, a := range alarms.MetricAlarms {
+			names = append(names, *a.AlarmName)
+		}
+		for _, a := range alarms.CompositeAlarms { // no two at a time, and those that others depend on last
+			names = append([]string{*a.AlarmName}, names...)
+		}
+		for _, name := range names {
+			if _, err := client.DeleteAlarms(ctx, &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{name}}); err != nil {
+				return err
+			}
+		}
+	}
+	boards, err := client.ListDashboards(ctx, &cloudwatch.ListDashboardsInput{DashboardNamePrefix: &c.prefix})
+	if err != nil {
+		return err
+	}
+	for _, b := range boards.DashboardEntries {
+		if _, err := client.DeleteDashboards(ctx, &cloudwatch.DeleteDashboardsInput{DashboardNames: []string{*b.DashboardName}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) removeLogs(ctx context.Context) error {
+	client := cloudwatchlogs.NewFromConfig(c.AWS())
+	for groups := cloudwatchlogs.NewDescribeLogGroupsPaginator(client, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &c.prefix}); groups.HasMorePages(); {
+		page, err := groups.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, g := range page.LogGroups {
+			if _, err := client.DeleteLogGroup(ctx, &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: g.LogGroupName}); err != nil {
+				return err
 			}
 		}
 	}

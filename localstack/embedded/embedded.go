@@ -34,10 +34,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
-	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudformation"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
@@ -95,10 +96,13 @@ type Cloud struct {
 	lambda         *lambda.Service
 	eventSources   *eventsource.Service
 	cloudformation *cloudformation.Service
+	watch          *cloudwatch.Service
+	logs           *logs.Service
 	redis          *redis.Server
 	kafka          *kafka.Cluster
 	rabbit         *rabbitmq.Server
 	services       *aws.Endpoint // those of AWS
+	awsURL         string        // where they are
 
 	inMemory  bool
 	hosts     hosts
@@ -156,9 +160,9 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			c.startAWS(log, loopbackHTTP(), "http://"+e.Address)
-			e.Title, e.Setting = "SQS, SNS", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "SQS, SNS, Lambda, CloudFormation, CloudWatch, Logs", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
+			c.startAWS(log, loopbackHTTP(), e.Address)
 			c.serve(listeners[0], c.services, log)
 		case Redis:
 			e.Title, e.Setting = "Redis", "REDIS_URL"
@@ -262,33 +266,6 @@ func (o Options) log() *slog.Logger {
 	return o.Log
 }
 
-// startAWS starts the AWS services. address is where they will be served; empty: in memory.
-func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, address string) {
-	c.sqs = sqs.New(sqs.Options{Log: log})
-	options := lambda.Options{Log: log, Deliver: c.deliver, MappingTags: func(arn string, change func(map[string]string)) bool { return c.eventSources.Tags(arn, change) }}
-	if address != "" {
-		options.Endpoint = func() string { return address }
-	}
-	c.lambda = lambda.New(options)
-	c.eventSources = eventsource.New(eventsource.Options{Log: log, Queues: mappedQueues{c.sqs}, Functions: mappedFunctions{c.lambda}})
-	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, Functions: c.lambda, HTTP: subscribers})
-	c.cloudformation = cloudformation.New(cloudformation.Options{
-		Log: log,
-		Invoke: func(ctx context.Context, from api.Caller, service, action string, in, out any) error {
-			return c.services.Invoke(ctx, from, service, action, in, out)
-		},
-		Do: func(from api.Caller, service string, r *http.Request) (*http.Response, error) {
-			return c.services.Do(from, service, r)
-		},
-	})
-	functions := c.lambda.API()
-	c.eventSources.AddTo(functions)
-	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.cloudformation.API())
-	c.services.Page(sns.CertificatePath, c.sns.Certificate())
-	c.services.Page(lambda.CodePath, c.lambda.Code())
-	c.services.Page(cloudformation.ResponsePath, c.cloudformation.Responses())
-}
-
 // Close ends the cloud and all that is connected to it. It may be called more than once.
 func (c *Cloud) Close() error {
 	c.close.Do(func() {
@@ -297,12 +274,8 @@ func (c *Cloud) Close() error {
 			errs = append(errs, server.Close())
 		}
 		c.served.Wait()
-		if c.sqs != nil { // who calls before who is called
-			c.cloudformation.Close()
-			c.eventSources.Close()
-			c.sns.Close()
-			errs = append(errs, c.lambda.Close())
-			c.sqs.Close()
+		if c.services != nil {
+			errs = append(errs, c.closeAWS())
 		}
 		if c.redis != nil {
 			errs = append(errs, c.redis.Close())
@@ -353,6 +326,9 @@ func withUser(url string) string {
 // accessKey is no secret: the local cloud takes any.
 const accessKey = "test"
 
+// inMemoryURL is where clients seem to find the AWS services of a cloud in memory.
+const inMemoryURL = "http://127.0.0.1:4566"
+
 // AWS returns the configuration of clients of AWS services: sqs.NewFromConfig(cloud.AWS()).
 // Account and region are aws.DefaultAccount and aws.DefaultRegion; set Credentials (an access key id of 12 digits is
 // the account) or Region in the copy for others. It panics if the cloud runs without AWS.
@@ -363,7 +339,7 @@ func (c *Cloud) AWS() awssdk.Config {
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, accessKey, ""),
 	}
 	if c.inMemory {
-		config.BaseEndpoint = awssdk.String("http://127.0.0.1:4566")
+		config.BaseEndpoint = awssdk.String(inMemoryURL)
 		config.HTTPClient = &http.Client{Transport: aws.Transport{Handler: c.services}}
 	} else {
 		config.BaseEndpoint = awssdk.String(c.endpoint(AWS))
@@ -411,6 +387,12 @@ func (c *Cloud) SNS() *sns.Service { return c.sns }
 
 // Lambda returns the service itself, to register functions that run in this process.
 func (c *Cloud) Lambda() *lambda.Service { return c.lambda }
+
+// Logs returns the service itself.
+func (c *Cloud) Logs() *logs.Service { return c.logs }
+
+// CloudWatch returns the service itself.
+func (c *Cloud) CloudWatch() *cloudwatch.Service { return c.watch }
 
 // RedisServer returns the server itself, for what only the broker can do: cut connections, say.
 func (c *Cloud) RedisServer() *redis.Server { return c.redis }

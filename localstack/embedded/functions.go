@@ -3,12 +3,15 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 )
 
@@ -54,6 +57,32 @@ func (f mappedFunctions) Find(account, region, name string) (eventsource.Functio
 func (f mappedFunctions) Invoke(ctx context.Context, functionARN string, payload []byte) (answer []byte, functionError string, err error) {
 	r, err := f.service.Invoke(ctx, functionARN, payload)
 	return r.Payload, r.FunctionError, err
+}
+
+// lambdaOptions join Lambda to the other services. address is where they are served; empty: in memory.
+func (c *Cloud) lambdaOptions(log *slog.Logger, address string) lambda.Options {
+	o := lambda.Options{
+		Log: log, Deliver: c.deliver,
+		MappingTags: func(arn string, change func(map[string]string)) bool { return c.eventSources.Tags(arn, change) },
+		Logs: func(account, region, group, stream string, events []lambda.LogEvent) {
+			put := make([]logs.Event, len(events))
+			for i, e := range events {
+				put[i] = logs.Event{At: e.Time, Message: e.Message}
+			}
+			c.logs.Put(account, region, group, stream, put)
+		},
+		Metric: func(account, region, name, unit string, value float64, dimensions map[string]string) {
+			d := cloudwatch.Datum{Metric: name, Unit: unit, Value: value}
+			for name, v := range dimensions {
+				d.Dimensions = append(d.Dimensions, cloudwatch.Dimension{Name: name, Value: v})
+			}
+			c.watch.Put(account, region, "AWS/Lambda", d)
+		},
+	}
+	if address != "" {
+		o.Endpoint = func() string { return address }
+	}
+	return o
 }
 
 // deliver sends what one service has for a destination: a queue, a topic or a function.

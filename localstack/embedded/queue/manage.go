@@ -23,6 +23,7 @@ func (q *Queue) Move(n int, to func(Delivery) (*Queue, any)) int {
 		}
 		q.leave(m)
 		q.forget(m)
+		target.sample()
 		target.enqueue(Entry{Value: value, Group: g.id, Priority: m.priority, TTL: time.Duration(m.ttl)})
 		q.broker.touched = append(q.broker.touched, target)
 	}
@@ -116,7 +117,7 @@ func (q *Queue) purge() {
 func (q *Queue) Close() {
 	q.lock()
 	defer q.unlock()
-	q.closed = true
+	q.closed, q.opts.Sample = true, nil
 	q.purge()
 	q.memory, q.faults = dedupMemory{}, faults{}
 	for e := q.waiting.Front(); e != nil; e = q.waiting.Front() {

@@ -71,7 +71,20 @@ type Options struct {
 	SettleLate bool
 	DeadLetter DeadLetter
 	Dedup      Dedup
+	// Sample is told what the queue holds at every whole minute of the clock, in order and none left out: not when the minute
+	// passes but when the queue is next looked at, as time alone changes nothing that could not be found out later. It must not
+	// call the broker's queues.
+	Sample func(Sample)
 }
+
+// A Sample is what a queue held at a time: how many messages, and how long the oldest had been in it.
+type Sample struct {
+	At time.Time
+	Stats
+	Oldest time.Duration
+}
+
+const sampleEvery = time.Minute
 
 // DeadLetter says which messages a queue gives up and where they go. The zero DeadLetter gives up none.
 type DeadLetter struct {
@@ -138,6 +151,7 @@ type message struct {
 	group                 *group
 	from                  *Queue
 	enqueued, ttl         int64 // ttl is the message's own, 0 if it follows the queue's
+	arrived               int64 // in this queue
 	expires               int64
 	due                   int64 // end of the delay or of the lease
 	leasedAt, first       int64 // start of the lease, and of the first one ever
@@ -167,6 +181,7 @@ type Queue struct {
 	delivered map[uint64]*message // were leased at least once: a handle may name them
 	memory    dedupMemory
 	faults    faults
+	sampleAt  int64 // time of the next sample
 
 	waiting *list.List // of *receiver, in order of arrival
 	timer   *time.Timer
@@ -175,8 +190,9 @@ type Queue struct {
 
 // NewQueue adds a queue to the broker.
 func (b *Broker) NewQueue(name string, o Options) *Queue {
+	now := time.Now()
 	return &Queue{
-		Name: name, broker: b, opts: o,
+		Name: name, broker: b, opts: o, sampleAt: int64(now.Truncate(sampleEvery).Add(sampleEvery).Sub(b.start)),
 		groups:    make(map[string]*group),
 		turns:     newHeap(olderGroup, func(g *group, i int32) { g.index = i }),
 		due:       newHeap(func(x, y *message) bool { return x.due < y.due }, func(m *message, i int32) { m.index = i }),
@@ -190,7 +206,27 @@ func (b *Broker) NewQueue(name string, o Options) *Queue {
 func (q *Queue) lock() {
 	q.broker.mu.Lock()
 	q.broker.now = int64(time.Since(q.broker.start))
+	q.sample()
 	q.advance()
+}
+
+// sample makes up for the samples of the minutes that have passed: what was due by then happens at its time.
+func (q *Queue) sample() {
+	if q.opts.Sample == nil || q.sampleAt > q.broker.now {
+		return
+	}
+	b := q.broker
+	now := b.now
+	for ; q.sampleAt <= now; q.sampleAt += int64(sampleEvery) {
+		b.now = q.sampleAt
+		q.advance()
+		s := Sample{At: b.at(b.now), Stats: q.stats}
+		if m := q.expiry.first(); m != nil {
+			s.Oldest = time.Duration(b.now - m.arrived)
+		}
+		q.opts.Sample(s)
+	}
+	b.now = now
 }
 
 // unlock ends an operation: receivers that wait get what has become ready.
@@ -250,6 +286,7 @@ func (q *Queue) add(m *message, groupID string) {
 	g.size++
 	g.enqueued = q.broker.now
 	m.group = g
+	m.arrived = q.broker.now
 	q.seq++
 	m.seq = q.seq
 	m.expiryIndex = -1
@@ -376,6 +413,7 @@ func (q *Queue) giveUp(m *message) {
 	if d.Renew {
 		m.enqueued = q.broker.now
 	}
+	d.To.sample()
 	d.To.add(m, m.group.id)
 	q.broker.touched = append(q.broker.touched, d.To)
 }

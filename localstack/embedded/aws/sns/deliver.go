@@ -56,7 +56,11 @@ func (d *delivery) raw() bool { return d.settings.raw && d.kind == notification 
 func (s *Service) fanOut(t *topic, m *message) {
 	var queues []*delivery
 	for _, sub := range t.subscriptions {
-		if !sub.confirmed || !sub.settings.filter.accepts(m) {
+		if !sub.confirmed {
+			continue
+		}
+		if !sub.settings.filter.accepts(m) {
+			s.countFiltered(t, sub.settings.filter)
 			continue
 		}
 		d := &delivery{sub: sub, settings: sub.settings, message: m, kind: notification, endpoint: m.endpoint, due: m.published.Add(latency)}
@@ -189,6 +193,13 @@ func (s *Service) attempt(d *delivery) error {
 	if err == nil {
 		s.done(d)
 	}
+	switch {
+	case d.kind != notification:
+	case err == nil:
+		s.count(d.sub.topic, notificationsDelivered, 1)
+	case !protocols[d.sub.protocol].managed:
+		s.count(d.sub.topic, notificationsFailed, 1)
+	}
 	return err
 }
 
@@ -219,15 +230,20 @@ func (s *Service) done(d *delivery) {
 // fail gives a delivery up: the message goes to the dead-letter queue, if there is one.
 func (s *Service) fail(d *delivery, err error) {
 	defer s.done(d)
+	if d.kind == notification && protocols[d.sub.protocol].managed {
+		s.count(d.sub.topic, notificationsFailed, 1)
+	}
 	log := s.log.With("service", "sns", "subscription", d.sub.arn, "endpoint", d.sub.endpoint, "message", d.message.id, "error", err)
 	if d.settings.deadLetter == "" || d.kind != notification {
 		log.Warn("message could not be delivered and is dropped")
 		return
 	}
 	if dead := s.queue(d, d.settings.deadLetter); dead != nil {
+		s.count(d.sub.topic, notRedriven, 1)
 		log.Warn("message could not be delivered, nor be put into the dead-letter queue, and is dropped", "queue", d.settings.deadLetter, "queueError", dead)
 		return
 	}
+	s.count(d.sub.topic, redriven, 1)
 	log.Warn("message could not be delivered and is in the dead-letter queue", "queue", d.settings.deadLetter)
 }
 

@@ -234,6 +234,8 @@ func checkAttributes(path string, attributes map[string]MessageAttributeValue) e
 // accept takes a checked message and has it delivered. Of a repetition it returns the message first published. The caller holds mu.
 func (s *Service) accept(t *topic, m *message) *message {
 	m.published = time.Now()
+	s.count(t, messagesPublished, 1)
+	s.count(t, publishSize, float64(size(m.body, m.attributes)))
 	if t.fifo {
 		if original := t.order.admit(m); original != nil {
 			return original

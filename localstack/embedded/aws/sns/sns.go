@@ -35,6 +35,7 @@ type Options struct {
 	Queues    Queues            // the queues of the same cloud; nil: there are none
 	Functions Functions         // its functions; nil: there are none
 	HTTP      http.RoundTripper // reaches HTTP subscribers, and nothing outside this machine; nil: no subscriber is reachable
+	Metrics   Metrics           // nil: there are none
 	Log       *slog.Logger      // nil discards
 }
 
@@ -68,6 +69,7 @@ type Service struct {
 	queues    Queues
 	functions Functions
 	http      http.RoundTripper
+	metrics   Metrics
 	log       *slog.Logger
 	api       *api.Service
 	signer    signer
@@ -88,7 +90,7 @@ type Service struct {
 // New starts SNS without topics. Close ends it.
 func New(o Options) *Service {
 	s := &Service{
-		queues: o.Queues, functions: o.Functions, http: o.HTTP, log: o.Log,
+		queues: o.Queues, functions: o.Functions, http: o.HTTP, metrics: o.Metrics, log: o.Log,
 		topics: map[string]*topic{}, subscriptions: map[string]*subscription{}, tokens: map[string]confirmation{},
 	}
 	if s.log == nil {

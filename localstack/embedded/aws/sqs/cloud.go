@@ -24,13 +24,16 @@ func (s *Service) Deliver(queueARN string, m Message) error {
 	if err != nil {
 		return err
 	}
-	e, err := q.entry(q.account, &sendMessageInput{MessageBody: m.Body, MessageAttributes: m.Attributes, MessageGroupId: m.GroupID, MessageDeduplicationId: m.DeduplicationID})
+	q.touch()
+	in := &sendMessageInput{MessageBody: m.Body, MessageAttributes: m.Attributes, MessageGroupId: m.GroupID, MessageDeduplicationId: m.DeduplicationID}
+	e, err := q.entry(q.account, in)
 	if err != nil {
 		return err
 	}
 	if _, err := q.engine.Enqueue(e); err != nil {
 		return queueDoesNotExist(&api.Call{})
 	}
+	q.countSent(in)
 	return nil
 }
 

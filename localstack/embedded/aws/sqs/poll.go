@@ -27,6 +27,7 @@ func (s *Service) Receive(ctx context.Context, queueARN string, most int, wait t
 	if err != nil {
 		return nil, err
 	}
+	q.touch()
 	got, err := q.engine.Receive(ctx, min(most, maxMessages), q.settings.Load().visibility, wait)
 	if errors.Is(err, engine.ErrClosed) {
 		return nil, queueDoesNotExist(&api.Call{})
@@ -34,6 +35,12 @@ func (s *Service) Receive(ctx context.Context, queueARN string, most int, wait t
 	if err != nil {
 		return nil, err
 	}
+	q.count(func(m *Minute) {
+		m.Received += len(got)
+		if len(got) == 0 {
+			m.EmptyReceives++
+		}
+	})
 	messages := make([]Received, len(got))
 	for i, m := range s.received(q, got, allAttributes, []string{"All"}).Messages {
 		messages[i] = Received{

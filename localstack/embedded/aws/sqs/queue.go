@@ -38,6 +38,7 @@ type queue struct {
 	created  time.Time
 	engine   *engine.Queue
 	settings atomic.Pointer[settings] // replaced as a whole, by the holder of Service.changes
+	counts   *counts                  // nil: nobody wants metrics
 
 	mu           sync.Mutex
 	tags         map[string]string
@@ -116,6 +117,9 @@ func (s *Service) createQueue(c *api.Call, in *createQueueInput) (*queueURLOutpu
 	} else {
 		o.SettleLate = true
 		o.Fair = engine.Fairness{Share: fairShare, MinLeased: fairMinInFlight, Memory: fairQuietInterval}
+	}
+	if s.metrics != nil {
+		o.Sample = q.sampler(s.metrics)
 	}
 	q.engine = s.broker.NewQueue(n.arn(), o)
 	s.apply(q, set)

@@ -47,6 +47,7 @@ func (q *queue) delete(receipt string) error {
 	if q.fifo && (errors.Is(err, engine.ErrLeaseEnded) || errors.Is(err, engine.ErrSuperseded)) {
 		return invalidValue(receipt, "ReceiptHandle", "The receipt handle has expired.")
 	}
+	q.count(func(m *Minute) { m.Deleted++ })
 	return nil
 }
 

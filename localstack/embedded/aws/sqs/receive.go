@@ -98,6 +98,12 @@ func (s *Service) receiveMessage(c *api.Call, in *receiveMessageInput) (*receive
 	case len(got) == 0 && !q.fifo && wait == 0 && q.engine.Stats().Leased >= maxInFlight: // a FIFO queue, or a long poll, just gets nothing
 		return nil, overLimit("The maximum number of in flight messages is reached.")
 	}
+	q.count(func(m *Minute) {
+		m.Received += len(got)
+		if len(got) == 0 {
+			m.EmptyReceives++
+		}
+	})
 	if in.ReceiveRequestAttemptId != "" && len(got) > 0 {
 		q.remember(in.ReceiveRequestAttemptId, got)
 	}

@@ -78,6 +78,7 @@ func (s *Service) sendMessage(c *api.Call, in *sendMessageInput) (*sendMessageOu
 	if err != nil {
 		return nil, queueDoesNotExist(c)
 	}
+	q.countSent(in)
 	return s.sent(q, e, in.MessageSystemAttributes, receipts[0]), nil
 }
 
@@ -326,6 +327,7 @@ func (s *Service) sendMessageBatch(c *api.Call, in *sendMessageBatchInput) (*sen
 		return nil, queueDoesNotExist(c)
 	}
 	for j, i := range sent {
+		q.countSent(messages[i])
 		r := s.sent(q, entries[j], messages[i].MessageSystemAttributes, receipts[j])
 		out.Successful = append(out.Successful, sendMessageBatchResultEntry{in.Entries[i].Id, r.MD5OfMessageBody, r.MD5OfMessageAttributes, r.MD5OfMessageSystemAttributes, r.MessageId, r.SequenceNumber})
 	}

@@ -24,14 +24,16 @@ import (
 
 // Options configure a Service.
 type Options struct {
-	Log *slog.Logger // nil discards
+	Log     *slog.Logger // nil discards
+	Metrics Metrics      // nil: there are none
 }
 
 // Service is SQS in every region and account. It is safe for concurrent use.
 type Service struct {
-	log    *slog.Logger
-	broker *engine.Broker
-	seed   [2]uint64 // of message ids
+	log     *slog.Logger
+	metrics Metrics
+	broker  *engine.Broker
+	seed    [2]uint64 // of message ids
 
 	// changes is held by what creates, changes or deletes queues. Order of the locks: changes, a queue's, the broker's, mu.
 	changes sync.Mutex
@@ -61,7 +63,7 @@ func parseARN(arn string) (n name, ok bool) {
 // New returns a service without queues.
 func New(o Options) *Service {
 	s := &Service{
-		log: o.Log, broker: engine.NewBroker(), seed: [2]uint64{rand.Uint64(), rand.Uint64()},
+		log: o.Log, metrics: o.Metrics, broker: engine.NewBroker(), seed: [2]uint64{rand.Uint64(), rand.Uint64()},
 		deleted: make(map[name]time.Time), queues: make(map[name]*queue),
 	}
 	if s.log == nil {
@@ -148,6 +150,7 @@ func (s *Service) queue(c *api.Call, queueURL string) (*queue, error) {
 	if q == nil {
 		return nil, queueDoesNotExist(c)
 	}
+	q.touch()
 	return q, nil
 }
 
