@@ -97,9 +97,6 @@ func New(o Options) *Service {
 func (s *Service) Close() {
 	s.mu.Lock()
 	s.closed = true
-	for _, m := range s.mappings {
-		m.stop()
-	}
 	s.mu.Unlock()
 	s.cancel()
 	s.polling.Wait()

@@ -2,7 +2,6 @@ package eventsource
 
 import (
 	"cmp"
-	"context"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -48,7 +47,7 @@ type mapping struct {
 	enabled             bool
 	modified            time.Time
 	tags                map[string]string
-	stop                context.CancelFunc // of the pollers; what they have in hand they finish
+	pollers             *group // nil: it is disabled, or being changed
 }
 
 func (m *mapping) arn() string {
@@ -285,7 +284,7 @@ func (s *Service) create(c *api.Call, in *parameters) (*configuration, error) {
 	}
 	m := &mapping{
 		id: uuid(), account: c.Account, region: c.Region, queue: in.EventSourceArn, settings: set,
-		enabled: in.Enabled == nil || *in.Enabled, modified: time.Now(), tags: map[string]string{}, stop: func() {},
+		enabled: in.Enabled == nil || *in.Enabled, modified: time.Now(), tags: map[string]string{},
 	}
 	maps.Copy(m.tags, in.Tags)
 	s.mu.Lock()
@@ -312,12 +311,19 @@ func functionName(arn string) string {
 
 // start starts the mapping's pollers, if it is enabled. The caller holds mu.
 func (s *Service) start(m *mapping) {
-	m.stop()
-	m.stop = func() {}
-	if m.enabled {
-		ctx, cancel := context.WithCancel(s.ctx)
-		m.stop = cancel
-		s.poll(ctx, m.queue, m.region, m.settings)
+	if m.enabled && m.pollers == nil && !s.closed && s.mappings[m.id] == m {
+		m.pollers = s.poll(m.queue, m.region, m.settings)
+	}
+}
+
+// halt stops the mapping's pollers. The caller holds mu, which is free while halt waits.
+func (s *Service) halt(m *mapping) {
+	g := m.pollers
+	m.pollers = nil
+	if g != nil {
+		s.mu.Unlock()
+		g.stop()
+		s.mu.Lock()
 	}
 }
 
@@ -364,8 +370,10 @@ func (s *Service) update(c *api.Call, in *parameters) (*configuration, error) {
 		}
 	}
 	m.settings, m.modified = set, time.Now()
+	answer := m.configuration(state)
+	s.halt(m)
 	s.start(m)
-	return m.configuration(state), nil
+	return answer, nil
 }
 
 func (s *Service) delete(c *api.Call, in *mappingInput) (*configuration, error) {
@@ -376,7 +384,7 @@ func (s *Service) delete(c *api.Call, in *mappingInput) (*configuration, error) 
 		return nil, err
 	}
 	delete(s.mappings, m.id)
-	m.stop()
+	s.halt(m)
 	return m.configuration("Deleting"), nil
 }
 

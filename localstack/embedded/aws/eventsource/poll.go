@@ -33,15 +33,29 @@ type group struct {
 	set     settings
 	most    int
 
+	cancel    context.CancelFunc
+	receiving sync.WaitGroup // the pollers that are at the queue
+
 	mu      sync.Mutex
+	stopped bool
 	pollers int
 	busy    int
 	grow    *time.Timer // set while all are busy
 }
 
+// stop ends the group's receiving: afterwards it takes nothing more from the queue. What it has in hand it finishes.
+func (g *group) stop() {
+	g.mu.Lock()
+	g.stopped = true
+	g.mu.Unlock()
+	g.cancel()
+	g.receiving.Wait()
+}
+
 // poll starts the pollers of a mapping.
-func (s *Service) poll(ctx context.Context, queue, region string, set settings) {
-	g := &group{service: s, ctx: ctx, queue: queue, region: region, set: set, most: mostPollers}
+func (s *Service) poll(queue, region string, set settings) *group {
+	g := &group{service: s, queue: queue, region: region, set: set, most: mostPollers}
+	g.ctx, g.cancel = context.WithCancel(s.ctx)
 	if set.concurrency > 0 {
 		g.most = set.concurrency
 	}
@@ -50,6 +64,7 @@ func (s *Service) poll(ctx context.Context, queue, region string, set settings) 
 	for range min(firstPollers, g.most) {
 		g.add()
 	}
+	return g
 }
 
 // add starts one poller. The caller holds mu.
@@ -66,7 +81,15 @@ func (g *group) add() {
 
 // turn reads one batch and deals with it. It returns false when this poller should end.
 func (g *group) turn() bool {
+	g.mu.Lock()
+	if g.stopped {
+		g.mu.Unlock()
+		return false
+	}
+	g.receiving.Add(1)
+	g.mu.Unlock()
 	batch := g.collect()
+	g.receiving.Done()
 	if len(batch) == 0 {
 		return !g.spare(firstPollers)
 	}

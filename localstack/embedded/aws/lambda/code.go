@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"debug/macho"
 	"debug/pe"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/klauspost/compress/flate"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
@@ -82,11 +85,11 @@ func check(zipped []byte) error {
 		return invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
 	}
 	defer f.Close()
-	program, err := io.ReadAll(io.LimitReader(f, codeUnzipped))
+	head, err := io.ReadAll(io.LimitReader(f, 4096))
 	if err != nil {
 		return invalid("Could not unzip uploaded file. Please check your file, then try to upload again.")
 	}
-	goos, goarch := platform(program)
+	goos, goarch := platform(head)
 	if goos == "script" || goos == runtime.GOOS && goarch == runtime.GOARCH {
 		return nil
 	}
@@ -98,20 +101,21 @@ func check(zipped []byte) error {
 		builtFor, runtime.GOOS, runtime.GOARCH, runtime.GOOS, runtime.GOARCH)
 }
 
-// platform tells what a program was built for, in Go's words; "script" is one for an interpreter, and "" nothing known.
-func platform(program []byte) (goos, goarch string) {
-	r := bytes.NewReader(program)
-	if bytes.HasPrefix(program, []byte("#!")) {
+// platform tells from its first bytes what a program was built for, in Go's words; "script" is one for an interpreter, and "" nothing
+// known. The formats: ELF, Mach-O, and PE behind its DOS stub.
+func platform(head []byte) (goos, goarch string) {
+	little := binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(head, []byte("#!")):
 		return "script", ""
-	}
-	if f, err := elf.NewFile(r); err == nil {
-		return "linux", map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm", elf.EM_RISCV: "riscv64"}[f.Machine]
-	}
-	if f, err := macho.NewFile(r); err == nil {
-		return "darwin", map[macho.Cpu]string{macho.CpuAmd64: "amd64", macho.CpuArm64: "arm64"}[f.Cpu]
-	}
-	if f, err := pe.NewFile(r); err == nil {
-		return "windows", map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_ARM64: "arm64"}[f.Machine]
+	case bytes.HasPrefix(head, []byte(elf.ELFMAG)) && len(head) > 20:
+		return "linux", map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64", elf.EM_386: "386", elf.EM_ARM: "arm", elf.EM_RISCV: "riscv64"}[elf.Machine(little.Uint16(head[18:]))]
+	case len(head) > 8 && little.Uint32(head) == macho.Magic64:
+		return "darwin", map[macho.Cpu]string{macho.CpuAmd64: "amd64", macho.CpuArm64: "arm64"}[macho.Cpu(little.Uint32(head[4:]))]
+	case bytes.HasPrefix(head, []byte("MZ")) && len(head) > 64:
+		if at := int(little.Uint32(head[60:])); at > 0 && at+6 <= len(head) && bytes.HasPrefix(head[at:], []byte("PE\x00\x00")) {
+			return "windows", map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "amd64", pe.IMAGE_FILE_MACHINE_ARM64: "arm64"}[little.Uint16(head[at+4:])]
+		}
 	}
 	return "", ""
 }
@@ -121,6 +125,13 @@ type unpacking struct {
 	once   sync.Once
 	folder string
 	err    error
+}
+
+// prepare unpacks a deployment package that will be needed soon. The caller holds mu.
+func (s *Service) prepare(c code) {
+	if s.Endpoint != nil && len(c.zipped) > 0 {
+		s.running.Go(func() { _, _ = s.unpack(c) }) // whoever starts it learns of an error
+	}
 }
 
 // unpack returns the folder of a deployment package.
@@ -149,6 +160,7 @@ func unzip(zipped []byte, to string) error {
 	if err != nil {
 		return err
 	}
+	r.RegisterDecompressor(zip.Deflate, flate.NewReader) // twice as fast as the standard library's
 	for _, f := range r.File {
 		name := f.Name
 		if name == "bootstrap" && runtime.GOOS == "windows" {

@@ -385,6 +385,7 @@ func (s *Service) add(k key, set settings, code code, handler Handler, tags map[
 	f.latest = &version{function: f, number: "$LATEST", settings: set, code: code, handler: handler}
 	s.changed(f.latest)
 	s.functions[k] = f
+	s.prepare(code)
 	if publish {
 		v := s.publish(f, "")
 		return v.configuration(v.arn()), nil
@@ -558,6 +559,7 @@ func (s *Service) updateFunctionCode(c *api.Call, in *updateCodeInput) (*configu
 	}
 	*f.latest = next
 	s.changed(f.latest)
+	s.prepare(code)
 	if in.Publish {
 		v := s.publish(f, "")
 		return v.configuration(v.arn()), nil

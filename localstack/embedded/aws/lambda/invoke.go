@@ -37,9 +37,10 @@ type environment interface {
 
 // An outcome is what came of an invocation.
 type outcome struct {
-	payload []byte
-	failed  bool
-	ended   bool // the environment can run nothing more
+	payload   []byte
+	failed    bool
+	ended     bool // the environment can run nothing more
+	untouched bool // and did not even begin this one
 }
 
 // An instance is an environment of a version.
@@ -134,24 +135,35 @@ func (s *Service) execute(v *version, arn, id, clientContext string, payload []b
 		release()
 	}()
 
-	var initTime time.Duration
-	cold := i == nil
-	begin := time.Now()
-	var out outcome
-	if cold {
-		i, out = s.launch(v, set, generation)
-		initTime = time.Since(begin)
-	}
 	in := &invocation{id: id, arn: arn, payload: payload, clientContext: clientContext, timeout: time.Duration(set.Timeout) * time.Second}
-	i.journal.start(in, v.number)
-	begin = time.Now()
-	in.deadline = begin.Add(in.timeout)
-	if out.payload == nil {
+	var initTime, took time.Duration
+	var cold bool
+	var out outcome
+	for {
+		if cold = i == nil; cold {
+			begin := time.Now()
+			i, out = s.launch(v, set, generation)
+			initTime = time.Since(begin)
+			if out.failed {
+				i.journal.initFailed(initTime, out)
+			}
+		}
+		i.journal.start(in, v.number)
+		if out.failed {
+			break
+		}
+		begin := time.Now()
+		in.deadline = begin.Add(in.timeout)
 		run, cancel := context.WithDeadline(s.ctx, in.deadline)
 		out = i.run(run, in, i.journal)
 		cancel()
+		took = time.Since(begin)
+		if !out.untouched {
+			break
+		}
+		s.keep(i, true)
+		i, out = nil, outcome{}
 	}
-	took := time.Since(begin)
 	if len(out.payload) > maxResponse {
 		ended := out.ended
 		out = failure("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (%d bytes).", maxResponse)

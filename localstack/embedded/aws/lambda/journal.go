@@ -85,14 +85,13 @@ func (j *journal) platform(kind, text string, record map[string]any) {
 func (j *journal) start(in *invocation, version string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.tail, j.written = nil, 0
 	j.platform("start", "START RequestId: "+in.id+" Version: "+version, map[string]any{"requestId": in.id, "version": version})
 }
 
 // report ends an invocation's log and returns its tail.
 func (j *journal) report(in *invocation, took, initTime time.Duration, memory int, cold bool) []byte {
 	j.mu.Lock()
-	j.written = 0 // the report is never cut off
+	j.written = 0 // for the next; and the report is never cut off
 	billed := math.Ceil((took + initTime).Seconds() * 1000)
 	text := fmt.Sprintf("REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %.0f ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t", in.id, ms(took), billed, memory, memory)
 	metrics := map[string]any{"durationMs": ms(took), "billedDurationMs": billed, "memorySizeMB": memory, "maxMemoryUsedMB": memory}
@@ -105,9 +104,20 @@ func (j *journal) report(in *invocation, took, initTime time.Duration, memory in
 	}
 	j.platform("report", text, map[string]any{"requestId": in.id, "metrics": metrics})
 	tail := j.tail
+	j.tail = nil
 	j.mu.Unlock()
 	j.flush()
 	return tail
+}
+
+// initFailed reports that the environment did not come up.
+func (j *journal) initFailed(took time.Duration, out outcome) {
+	var e struct{ ErrorType string }
+	_ = json.Unmarshal(out.payload, &e) // what a bootstrap reports of itself may be anything
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.platform("initReport", fmt.Sprintf("INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: error\tError Type: %s", ms(took), e.ErrorType),
+		map[string]any{"initializationType": "on-demand", "phase": "init", "status": "error", "errorType": e.ErrorType, "metrics": map[string]any{"durationMs": ms(took)}})
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -267,8 +267,8 @@ func (p *process) run(ctx context.Context, in *invocation, log *journal) outcome
 	p.mu.Unlock()
 	select {
 	case p.next <- in:
-	case <-p.exited:
-		return p.exitError(in.id)
+	case <-p.exited: // after its last answer
+		return outcome{ended: true, untouched: true}
 	case <-ctx.Done():
 		return p.expire(ctx, in, log)
 	}
