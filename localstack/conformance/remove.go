@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/redis/go-redis/v9"
@@ -60,7 +62,7 @@ func (c *Cloud) removeRabbitMQ(ctx context.Context) error {
 }
 
 func (c *Cloud) removeAWS(ctx context.Context) error {
-	remove := map[string]func(context.Context) error{"TestCloudFormation": c.removeStacks, "TestCloudWatch": c.removeCloudWatch, "TestLogs": c.removeLogs}
+	remove := map[string]func(context.Context) error{"TestCloudFormation": c.removeStacks, "TestCloudWatch": c.removeCloudWatch, "TestLogs": c.removeLogs, "TestS3": c.removeBuckets}
 	for prefix, f := range remove { // an endpoint need not have the services that a rule is not about
 		if strings.HasPrefix(c.t.Name(), prefix) {
 			if err := f(ctx); err != nil {
@@ -88,6 +90,37 @@ func (c *Cloud) removeAWS(ctx context.Context) error {
 	}
 	for _, url := range queues.QueueUrls {
 		if _, err := c.SQS().DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) removeBuckets(ctx context.Context) error {
+	buckets, err := c.S3().ListBuckets(ctx, &s3.ListBucketsInput{Prefix: &c.prefix})
+	if err != nil {
+		return err
+	}
+	for _, b := range buckets.Buckets {
+		for versions := s3.NewListObjectVersionsPaginator(c.S3(), &s3.ListObjectVersionsInput{Bucket: b.Name}); versions.HasMorePages(); {
+			page, err := versions.NextPage(ctx)
+			if err != nil {
+				return err
+			}
+			var objects []s3types.ObjectIdentifier
+			for _, v := range page.Versions {
+				objects = append(objects, s3types.ObjectIdentifier{Key: v.Key, VersionId: v.VersionId})
+			}
+			for _, m := range page.DeleteMarkers {
+				objects = append(objects, s3types.ObjectIdentifier{Key: m.Key, VersionId: m.VersionId})
+			}
+			if len(objects) > 0 {
+				if _, err := c.S3().DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: b.Name, Delete: &s3types.Delete{Objects: objects}}); err != nil {
+					return err
+				}
+			}
+		}
+		if _, err := c.S3().DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: b.Name}); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/s3"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 )
@@ -43,9 +44,19 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 			return c.services.Do(from, service, r)
 		},
 	})
+	c.s3 = s3.New(s3.Options{
+		Log: log,
+		Deliver: func(ctx context.Context, account, targetARN, event string) error {
+			return c.deliver(ctx, account, targetARN, event, nil)
+		},
+		Exists: func(functionARN string) bool {
+			_, _, ok := c.lambda.Find("", "", functionARN)
+			return ok
+		},
+	})
 	functions := c.lambda.API()
 	c.eventSources.AddTo(functions)
-	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.watch.API(), c.logs.API(), c.cloudformation.API())
+	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.s3.API(), c.watch.API(), c.logs.API(), c.cloudformation.API())
 	c.services.Page(sns.CertificatePath, c.sns.Certificate())
 	c.services.Page(lambda.CodePath, c.lambda.Code())
 	c.services.Page(cloudformation.ResponsePath, c.cloudformation.Responses())
@@ -56,6 +67,7 @@ func (c *Cloud) closeAWS() error {
 	c.cloudformation.Close()
 	c.watch.Close()
 	c.eventSources.Close()
+	c.s3.Close()
 	c.sns.Close()
 	err := c.lambda.Close()
 	c.sqs.Close()

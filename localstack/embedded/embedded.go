@@ -39,6 +39,7 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/s3"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
@@ -96,6 +97,7 @@ type Cloud struct {
 	lambda         *lambda.Service
 	eventSources   *eventsource.Service
 	cloudformation *cloudformation.Service
+	s3             *s3.Service
 	watch          *cloudwatch.Service
 	logs           *logs.Service
 	redis          *redis.Server
@@ -160,7 +162,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			e.Title, e.Setting = "SQS, SNS, Lambda, CloudFormation, CloudWatch, Logs", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "SQS, SNS, Lambda, S3, CloudFormation, CloudWatch, Logs", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
 			c.startAWS(log, loopbackHTTP(), e.Address)
 			c.serve(listeners[0], c.services, log)
@@ -384,6 +386,9 @@ func (c *Cloud) SQS() *sqs.Service { return c.sqs }
 
 // SNS returns the service itself.
 func (c *Cloud) SNS() *sns.Service { return c.sns }
+
+// S3 returns the service itself.
+func (c *Cloud) S3() *s3.Service { return c.s3 }
 
 // Lambda returns the service itself, to register functions that run in this process.
 func (c *Cloud) Lambda() *lambda.Service { return c.lambda }

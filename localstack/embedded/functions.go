@@ -63,6 +63,9 @@ func (f mappedFunctions) Invoke(ctx context.Context, functionARN string, payload
 func (c *Cloud) lambdaOptions(log *slog.Logger, address string) lambda.Options {
 	o := lambda.Options{
 		Log: log, Deliver: c.deliver,
+		Object: func(account, bucket, key, version string) ([]byte, error) {
+			return c.s3.Object(account, bucket, key, version)
+		},
 		MappingTags: func(arn string, change func(map[string]string)) bool { return c.eventSources.Tags(arn, change) },
 		Logs: func(account, region, group, stream string, events []lambda.LogEvent) {
 			put := make([]logs.Event, len(events))
