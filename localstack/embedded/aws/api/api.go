@@ -108,7 +108,8 @@ type Operation struct {
 	run      func(c *Call, in any) (any, error)
 }
 
-// Op turns a function into an Operation. In and Out are structs; an operation without output returns *struct{}.
+// Op turns a function into an Operation. In and Out are structs; an operation without output returns *struct{}, one whose
+// model has an output without members a type of its own (type updateRoleOutput struct{}), which the query protocol writes.
 // An error that is not an *Error reaches the client as InternalFailure, and the log in full.
 func Op[In, Out any](f func(*Call, *In) (*Out, error)) Operation {
 	return Operation{
