@@ -34,8 +34,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/iam"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sts"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/redis"
@@ -70,9 +72,15 @@ type Options struct {
 	Log      *slog.Logger // nil discards
 	// Permit names deprecated features of RabbitMQ to permit, as deprecated_features.permit.* in its configuration does.
 	Permit []string
+	// IAM says whether policies decide who may do what in the AWS services: IAMOff (the default) or IAMEnforce. The access key "test"
+	// and those of 12 digits are their account's root, which may do everything in it.
+	IAM string
 }
 
 func (o Options) services() ([]string, error) {
+	if o.IAM != "" && !slices.Contains(IAMModes(), o.IAM) {
+		return nil, fmt.Errorf("IAM cannot be %q: it is %s", o.IAM, strings.Join(IAMModes(), " or "))
+	}
 	if len(o.Services) == 0 {
 		return Services(), nil
 	}
@@ -88,6 +96,8 @@ func (o Options) services() ([]string, error) {
 type Cloud struct {
 	sqs     *sqs.Service
 	sns     *sns.Service
+	iam     *iam.Service
+	sts     *sts.Service
 	redis   *redis.Server
 	kafka   *kafka.Cluster
 	rabbit  *rabbitmq.Server
@@ -149,8 +159,8 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			c.startAWS(log, loopbackHTTP())
-			e.Title, e.Setting = "SQS, SNS", "AWS_ENDPOINT_URL"
+			c.startAWS(log, loopbackHTTP(), o.IAM)
+			e.Title, e.Setting = "SQS, SNS, IAM, STS", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
 			c.serve(listeners[0], c.handler, log)
 		case Redis:
@@ -234,7 +244,7 @@ func InMemory(o Options) *Cloud {
 		}
 		switch name {
 		case AWS:
-			c.startAWS(log, &c.hosts)
+			c.startAWS(log, &c.hosts, o.IAM)
 		case Redis:
 			c.redis = redis.New(redis.Options{Log: log})
 		case Kafka:
@@ -255,10 +265,13 @@ func (o Options) log() *slog.Logger {
 	return o.Log
 }
 
-func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper) {
+func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, mode string) {
+	a := c.startIAM(log, mode)
 	c.sqs = sqs.New(sqs.Options{Log: log})
-	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, HTTP: subscribers})
-	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API())
+	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs, a}, HTTP: subscribers})
+	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.iam.API(), c.sts.API())
+	endpoint.Account, endpoint.Authorize = a.account, a.authorize
+	a.resources = map[string]resourcePolicies{"sqs": c.sqs, "sns": c.sns}
 	endpoint.Page(sns.CertificatePath, c.sns.Certificate())
 	c.handler = endpoint
 }
@@ -276,6 +289,10 @@ func (c *Cloud) Close() error {
 		}
 		if c.sqs != nil {
 			c.sqs.Close()
+		}
+		if c.iam != nil {
+			c.sts.Close()
+			c.iam.Close()
 		}
 		if c.redis != nil {
 			errs = append(errs, c.redis.Close())

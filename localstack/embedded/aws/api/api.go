@@ -41,7 +41,7 @@ type Call struct {
 
 	AccessKeyID string // of whoever signed the request; empty: nobody did
 	// Authorize decides whether the caller may do action (such as sqs:SendMessage) to all of resources, which are ARNs
-	// (none: "*"). Its error is the answer. It is nil while policies are not enforced.
+	// (none: "*"). Its error is the answer. It is nil where nobody asks.
 	Authorize func(action string, resources ...string) error
 }
 
@@ -59,7 +59,7 @@ const (
 // Caller is who calls an operation from inside the cloud, and where.
 type Caller struct {
 	Account, Region string
-	AccessKeyID     string
+	AccessKeyID     string // empty: the cloud itself, which may do everything
 	Endpoint        string // see Call
 }
 
