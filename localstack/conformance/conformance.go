@@ -102,9 +102,13 @@ func run(t *testing.T, r Rule, service, endpoint string, f func(t *testing.T, c 
 		t.Attr("checked", r.Checked)
 		if endpoint == "" {
 			t.Attr("target", "embedded")
+			options := embedded.Options{Services: []string{service}}
+			if r.Policies {
+				options.IAM = embedded.IAMEnforce
+			}
 			var skipped bool
 			synctest.Test(t, func(t *testing.T) {
-				local := embedded.InMemory(embedded.Options{Services: []string{service}})
+				local := embedded.InMemory(options)
 				t.Cleanup(func() { // runs last: what the rule opened is closed by then
 					skipped = t.Skipped()
 					if err := local.Close(); err != nil {

@@ -20,7 +20,7 @@ func TestLogsPut(t *testing.T) {
 	logsRule(t, 0, "events of a batch must be in the order of time", "API Reference: PutLogEvents", func(t *testing.T, l logsCloud) {
 		group := l.group("s")
 		_, err := l.tryPut(group, "s", at(0, "second"), at(time.Second, "first"))
-		wantMessage[*types.InvalidParameterException](t, err, "Log events in a single PutLogEvents request must be in chronological order.")
+		wantErrorText[*types.InvalidParameterException](t, err, "Log events in a single PutLogEvents request must be in chronological order.")
 		l.put(group, "s", at(time.Second, "second"))
 		l.put(group, "s", at(2*time.Second, "first")) // batches need no order
 		if got, _ := l.get(group, "s"); l.Embedded() && got != "first second" {
@@ -33,13 +33,13 @@ func TestLogsPut(t *testing.T) {
 		wantError[*types.InvalidParameterException](t, err)
 		l.put(group, "s", slices.Repeat([]types.InputLogEvent{at(0, "m")}, 10_000)...)
 		_, err = l.tryPut(group, "s", at(0, strings.Repeat("x", 1<<20-25)))
-		wantMessage[*types.InvalidParameterException](t, err, "1048577 bytes exceeds limit of 1048576")
+		wantErrorText[*types.InvalidParameterException](t, err, "1048577 bytes exceeds limit of 1048576")
 		l.put(group, "s", at(0, strings.Repeat("x", 1<<20-26)))
 	})
 	logsRule(t, 0, "a batch spans up to a day", "API Reference: PutLogEvents", func(t *testing.T, l logsCloud) {
 		group := l.group("s")
 		_, err := l.tryPut(group, "s", at(24*time.Hour+time.Second, "a"), at(0, "b"))
-		wantMessage[*types.InvalidParameterException](t, err, "cannot span more than 24 hours")
+		wantErrorText[*types.InvalidParameterException](t, err, "cannot span more than 24 hours")
 		l.put(group, "s", at(24*time.Hour, "a"), at(0, "b"))
 	})
 	logsRule(t, 0, "events too old, expired or too new are rejected, and the others kept", "API Reference: PutLogEvents, RejectedLogEventsInfo", func(t *testing.T, l logsCloud) {
@@ -210,7 +210,7 @@ func TestLogsPattern(t *testing.T) {
 		group := l.group("s")
 		for pattern, want := range map[string]string{"timeout:": "Invalid character(s) in term ':'", "a (b)": "Invalid character(s) in term '('"} {
 			_, err := l.FilterLogEvents(l.ctx, &logs.FilterLogEventsInput{LogGroupName: &group, FilterPattern: &pattern})
-			wantMessage[*types.InvalidParameterException](t, err, want)
+			wantErrorText[*types.InvalidParameterException](t, err, want)
 		}
 	})
 	logsRule(t, 0, "conditions on the members of a JSON object", "User Guide: Filter pattern syntax, Match terms in JSON log events", func(t *testing.T, l logsCloud) {

@@ -112,7 +112,7 @@ func (l logsCloud) get(group, stream string, settings ...func(*logs.GetLogEvents
 	return strings.Join(messages, " "), out
 }
 
-func wantMessage[E error](t *testing.T, err error, text string) {
+func wantErrorText[E error](t *testing.T, err error, text string) {
 	t.Helper()
 	var e E
 	if !errors.As(err, &e) || !strings.Contains(err.Error(), text) {
@@ -124,17 +124,17 @@ func TestLogsGroups(t *testing.T) {
 	logsRule(t, 0, "a group and a stream are made once, and are there until deleted", "API Reference: CreateLogGroup, CreateLogStream, DeleteLogStream", func(t *testing.T, l logsCloud) {
 		group := l.group("s")
 		_, err := l.CreateLogGroup(l.ctx, &logs.CreateLogGroupInput{LogGroupName: &group})
-		wantMessage[*types.ResourceAlreadyExistsException](t, err, "The specified log group already exists")
+		wantErrorText[*types.ResourceAlreadyExistsException](t, err, "The specified log group already exists")
 		_, err = l.CreateLogStream(l.ctx, &logs.CreateLogStreamInput{LogGroupName: &group, LogStreamName: aws.String("s")})
-		wantMessage[*types.ResourceAlreadyExistsException](t, err, "The specified log stream already exists")
+		wantErrorText[*types.ResourceAlreadyExistsException](t, err, "The specified log stream already exists")
 		_, err = l.DeleteLogStream(l.ctx, &logs.DeleteLogStreamInput{LogGroupName: &group, LogStreamName: aws.String("s")})
 		l.ok(err)
 		_, err = l.tryPut(group, "s", at(0, "m"))
-		wantMessage[*types.ResourceNotFoundException](t, err, "The specified log stream does not exist.")
+		wantErrorText[*types.ResourceNotFoundException](t, err, "The specified log stream does not exist.")
 		_, err = l.DeleteLogGroup(l.ctx, &logs.DeleteLogGroupInput{LogGroupName: &group})
 		l.ok(err)
 		_, err = l.tryPut(group, "s", at(0, "m"))
-		wantMessage[*types.ResourceNotFoundException](t, err, "The specified log group does not exist.")
+		wantErrorText[*types.ResourceNotFoundException](t, err, "The specified log group does not exist.")
 	})
 	logsRule(t, 0, "names are of certain characters, up to 512", "API Reference: CreateLogGroup, CreateLogStream", func(t *testing.T, l logsCloud) {
 		for _, name := range []string{"a b", "a:b", strings.Repeat("x", 513)} {
@@ -268,8 +268,8 @@ func TestLogsGroups(t *testing.T) {
 		l.Control()
 		group := l.group()
 		_, err := l.PutSubscriptionFilter(l.ctx, &logs.PutSubscriptionFilterInput{LogGroupName: &group, FilterName: aws.String("f"), FilterPattern: aws.String(""), DestinationArn: aws.String("arn:aws:lambda:us-east-1:000000000000:function:f")})
-		wantMessage[*types.InvalidOperationException](t, err, "PutSubscriptionFilter")
+		wantErrorText[*types.InvalidOperationException](t, err, "PutSubscriptionFilter")
 		_, err = l.StartQuery(l.ctx, &logs.StartQueryInput{QueryString: aws.String("fields @message"), StartTime: aws.Int64(0), EndTime: aws.Int64(1), LogGroupName: &group})
-		wantMessage[*types.InvalidOperationException](t, err, "StartQuery")
+		wantErrorText[*types.InvalidOperationException](t, err, "StartQuery")
 	})
 }

@@ -17,12 +17,13 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
 )
 
-// startAWS starts the AWS services and joins them. address is where they will be served; empty: in memory.
-func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, address string) {
+// startAWS starts the AWS services and joins them. address is where they will be served; empty: in memory. iamMode is Options.IAM.
+func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, address, iamMode string) {
 	c.awsURL = address
 	if address == "" {
 		c.awsURL = inMemoryURL
 	}
+	c.authority = c.startIAM(log, iamMode)
 	c.watch = cloudwatch.New(cloudwatch.Options{
 		Log: log, Notify: c.notify,
 		Invoke: func(_ context.Context, functionARN string, event []byte) error {
@@ -34,7 +35,7 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 	c.watch.Watch(sqsNamespace, c.sqs.Report)
 	c.lambda = lambda.New(c.lambdaOptions(log, address))
 	c.eventSources = eventsource.New(eventsource.Options{Log: log, Queues: mappedQueues{c.sqs}, Functions: mappedFunctions{c.lambda}})
-	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs}, Functions: c.lambda, HTTP: subscribers, Metrics: topicMetrics{c.watch}})
+	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs, c.authority}, Functions: c.lambda, HTTP: subscribers, Metrics: topicMetrics{c.watch}})
 	c.cloudformation = cloudformation.New(cloudformation.Options{
 		Log: log,
 		Invoke: func(ctx context.Context, from api.Caller, service, action string, in, out any) error {
@@ -43,6 +44,7 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 		Do: func(from api.Caller, service string, r *http.Request) (*http.Response, error) {
 			return c.services.Do(from, service, r)
 		},
+		Assume: c.authority.assume,
 	})
 	c.s3 = s3.New(s3.Options{
 		Log: log,
@@ -56,7 +58,9 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 	})
 	functions := c.lambda.API()
 	c.eventSources.AddTo(functions)
-	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.s3.API(), c.watch.API(), c.logs.API(), c.cloudformation.API())
+	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.s3.API(), c.watch.API(), c.logs.API(), c.cloudformation.API(), c.iam.API(), c.sts.API())
+	c.services.Account, c.services.Authorize = c.authority.account, c.authority.authorize
+	c.authority.resources = map[string]resourcePolicies{"sqs": c.sqs, "sns": c.sns, "lambda": c.lambda, "s3": c.s3}
 	c.services.Page(sns.CertificatePath, c.sns.Certificate())
 	c.services.Page(lambda.CodePath, c.lambda.Code())
 	c.services.Page(cloudformation.ResponsePath, c.cloudformation.Responses())
@@ -72,5 +76,7 @@ func (c *Cloud) closeAWS() error {
 	err := c.lambda.Close()
 	c.sqs.Close()
 	c.logs.Close()
+	c.sts.Close()
+	c.iam.Close()
 	return err
 }

@@ -37,11 +37,13 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudformation"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/iam"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/s3"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sts"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/redis"
@@ -76,9 +78,15 @@ type Options struct {
 	Log      *slog.Logger // nil discards
 	// Permit names deprecated features of RabbitMQ to permit, as deprecated_features.permit.* in its configuration does.
 	Permit []string
+	// IAM says whether policies decide who may do what in the AWS services: IAMOff (the default) or IAMEnforce. The access key "test"
+	// and those of 12 digits are their account's root, which may do everything in it.
+	IAM string
 }
 
 func (o Options) services() ([]string, error) {
+	if o.IAM != "" && !slices.Contains(IAMModes(), o.IAM) {
+		return nil, fmt.Errorf("IAM cannot be %q: it is %s", o.IAM, strings.Join(IAMModes(), " or "))
+	}
 	if len(o.Services) == 0 {
 		return Services(), nil
 	}
@@ -100,6 +108,9 @@ type Cloud struct {
 	s3             *s3.Service
 	watch          *cloudwatch.Service
 	logs           *logs.Service
+	iam            *iam.Service
+	sts            *sts.Service
+	authority      *authority
 	redis          *redis.Server
 	kafka          *kafka.Cluster
 	rabbit         *rabbitmq.Server
@@ -162,9 +173,9 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			e.Title, e.Setting = "SQS, SNS, Lambda, S3, CloudFormation, CloudWatch, Logs", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "SQS, SNS, Lambda, S3, CloudFormation, CloudWatch, Logs, IAM, STS", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
-			c.startAWS(log, loopbackHTTP(), e.Address)
+			c.startAWS(log, loopbackHTTP(), e.Address, o.IAM)
 			c.serve(listeners[0], c.services, log)
 		case Redis:
 			e.Title, e.Setting = "Redis", "REDIS_URL"
@@ -247,7 +258,7 @@ func InMemory(o Options) *Cloud {
 		}
 		switch name {
 		case AWS:
-			c.startAWS(log, &c.hosts, "")
+			c.startAWS(log, &c.hosts, "", o.IAM)
 		case Redis:
 			c.redis = redis.New(redis.Options{Log: log})
 		case Kafka:

@@ -62,7 +62,7 @@ func (f mappedFunctions) Invoke(ctx context.Context, functionARN string, payload
 // lambdaOptions join Lambda to the other services. address is where they are served; empty: in memory.
 func (c *Cloud) lambdaOptions(log *slog.Logger, address string) lambda.Options {
 	o := lambda.Options{
-		Log: log, Deliver: c.deliver,
+		Log: log, Deliver: c.deliver, PassRole: c.authority.passToLambda, Credentials: c.authority.credentials,
 		Object: func(account, bucket, key, version string) ([]byte, error) {
 			return c.s3.Object(account, bucket, key, version)
 		},
@@ -110,7 +110,7 @@ func (c *Cloud) deliver(ctx context.Context, account, targetARN, body string, at
 			}
 			in["MessageAttributes"] = values
 		}
-		return c.services.Invoke(ctx, api.Caller{Account: account, Region: parts[3]}, "sns", "Publish", in, nil)
+		return c.services.Invoke(ctx, api.Caller{Account: account, Region: parts[3], AccessKeyID: account, Endpoint: c.awsURL}, "sns", "Publish", in, nil)
 	case "lambda":
 		return c.lambda.InvokeAsync(targetARN, []byte(body))
 	}

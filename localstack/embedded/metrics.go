@@ -71,6 +71,6 @@ func (c *Cloud) notify(ctx context.Context, topicARN, subject, message string) e
 		subject = string(runes[:maxSubject])
 	}
 	parts := strings.SplitN(topicARN, ":", 6) // CloudWatch has checked that there are six
-	from := api.Caller{Account: parts[4], Region: parts[3], Endpoint: c.awsURL}
+	from := api.Caller{Account: parts[4], Region: parts[3], AccessKeyID: parts[4], Endpoint: c.awsURL}
 	return c.services.Invoke(ctx, from, "sns", "Publish", map[string]any{"TopicArn": topicARN, "Subject": subject, "Message": message}, nil)
 }

@@ -41,7 +41,7 @@ type Call struct {
 
 	AccessKeyID string // of whoever signed the request; empty: nobody did
 	// Authorize decides whether the caller may do action (such as sqs:SendMessage) to all of resources, which are ARNs
-	// (none: "*"). Its error is the answer. It is nil while policies are not enforced.
+	// (none: "*"). Its error is the answer. It is nil where nobody asks.
 	Authorize func(action string, resources ...string) error
 }
 
@@ -59,7 +59,7 @@ const (
 // Caller is who calls an operation from inside the cloud, and where.
 type Caller struct {
 	Account, Region string
-	AccessKeyID     string
+	AccessKeyID     string // empty: the cloud itself, which may do everything
 	Endpoint        string // see Call
 }
 
@@ -111,7 +111,8 @@ type Operation struct {
 // Empty is the output of an operation whose model has one without members: in the query protocol clients look for it.
 type Empty struct{}
 
-// Op turns a function into an Operation. In and Out are structs; an operation without output returns *struct{}.
+// Op turns a function into an Operation. In and Out are structs; an operation without output returns *struct{},
+// one whose model has an output without members *Empty or an empty type of its own.
 // An error that is not an *Error reaches the client as InternalFailure, and the log in full.
 func Op[In, Out any](f func(*Call, *In) (*Out, error)) Operation {
 	return Operation{

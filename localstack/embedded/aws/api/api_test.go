@@ -20,6 +20,8 @@ type value struct {
 	BinaryValue []byte
 }
 
+type bareOutput struct{} // of an operation that has an output, without members
+
 type entry struct {
 	Id    string
 	Delay *int32
@@ -48,6 +50,7 @@ func echo(got *input, flat bool) *api.Service {
 			}),
 			"Fail": api.Op(func(_ *api.Call, _ *struct{}) (*struct{}, error) { return nil, errors.New("disk on fire") }),
 			"Void": api.Op(func(_ *api.Call, _ *struct{}) (*struct{}, error) { return &struct{}{}, nil }),
+			"Bare": api.Op(func(_ *api.Call, _ *struct{}) (*bareOutput, error) { return &bareOutput{}, nil }),
 		},
 	}
 }
@@ -156,6 +159,9 @@ func TestQueryAnswersAreXML(t *testing.T) {
 	}
 	if got := ask(t, echo(&input{}, false), "Void", nil).Body.String(); strings.Contains(got, "VoidResult") || !strings.Contains(got, "<RequestId>r-1</RequestId>") {
 		t.Errorf("an operation without output answered %s", got)
+	}
+	if got := ask(t, echo(&input{}, false), "Bare", nil).Body.String(); !strings.Contains(got, "<BareResult></BareResult>") {
+		t.Errorf("an operation whose output has no members answered %s", got)
 	}
 }
 

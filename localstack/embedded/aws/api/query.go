@@ -183,7 +183,7 @@ func (s *Service) writeQuery(w http.ResponseWriter, c *Call, out any) {
 	var b bytes.Buffer
 	b.WriteString("<" + c.Action + `Response xmlns="` + s.Namespace + `">`)
 	v := reflect.ValueOf(out).Elem()
-	if v.Type() != reflect.TypeFor[struct{}]() {
+	if v.Type() != reflect.TypeFor[struct{}]() { // the clients of an output without members still look for its element
 		b.WriteString("<" + c.Action + "Result>")
 		s.encode(&b, "", v, queryField{})
 		b.WriteString("</" + c.Action + "Result>")

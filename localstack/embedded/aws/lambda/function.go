@@ -363,6 +363,11 @@ func (s *Service) createFunction(c *api.Call, in *functionInput) (*configuration
 	if err != nil {
 		return nil, err
 	}
+	if s.PassRole != nil {
+		if err := s.PassRole(c, set.Role); err != nil {
+			return nil, err
+		}
+	}
 	code, err := s.readCode(c, in.Code)
 	if err != nil {
 		return nil, err
@@ -568,6 +573,11 @@ func (s *Service) updateFunctionCode(c *api.Call, in *updateCodeInput) (*configu
 }
 
 func (s *Service) updateFunctionConfiguration(c *api.Call, in *functionInput) (*configuration, error) {
+	if s.PassRole != nil && in.Role != nil {
+		if err := s.PassRole(c, *in.Role); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, _, err := s.find(c, cmp.Or(in.FunctionName, in.Name), "")

@@ -51,6 +51,8 @@ type Options struct {
 	Metric func(account, region, name, unit string, value float64, dimensions map[string]string)
 	// Deliver sends a record to the queue, topic or function of that ARN, with attributes where it can have some.
 	Deliver func(ctx context.Context, account, targetARN, body string, attributes map[string]string) error
+	// PassRole decides whether a caller may give a function a role, and Lambda assume it. Nil: everybody may.
+	PassRole func(c *api.Call, roleARN string) error
 	// MappingTags calls change with the tags of the event source mapping of that ARN; false: there is none.
 	MappingTags func(arn string, change func(tags map[string]string)) bool
 	// Credentials are a session of the function's role. Nil: the account's root.

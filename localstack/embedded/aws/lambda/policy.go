@@ -43,8 +43,8 @@ func (f *function) policy(qualifier string) string {
 	return string(b)
 }
 
-// Policy returns the resource policy of the function, version or alias of that ARN; empty: it has none.
-func (s *Service) Policy(functionARN string) string {
+// ResourcePolicy returns the policy of the function, version or alias of that ARN; empty: it has none.
+func (s *Service) ResourcePolicy(functionARN string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, n, err := s.find(&api.Call{}, functionARN, "")

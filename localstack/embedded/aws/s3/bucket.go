@@ -381,12 +381,28 @@ func (s *Service) putPolicy(c *call) error {
 	return nil
 }
 
-// Policy returns a bucket's policy; empty: it has none.
-func (s *Service) Policy(bucketName string) string {
+// named returns the bucket of an ARN of S3, or of an object in it. The caller holds mu.
+func (s *Service) named(arn string) *bucket {
+	name, _, _ := strings.Cut(strings.TrimPrefix(arn, "arn:aws:s3:::"), "/")
+	return s.buckets[name]
+}
+
+// ResourcePolicy returns the policy of the bucket that an ARN is of; empty: it has none.
+func (s *Service) ResourcePolicy(arn string) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if b := s.buckets[bucketName]; b != nil {
+	if b := s.named(arn); b != nil {
 		return string(b.config["policy"])
+	}
+	return ""
+}
+
+// ResourceOwner returns the account of the bucket that an ARN is of; empty: there is none.
+func (s *Service) ResourceOwner(arn string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if b := s.named(arn); b != nil {
+		return b.account
 	}
 	return ""
 }

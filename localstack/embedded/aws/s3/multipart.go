@@ -144,13 +144,17 @@ func (s *Service) uploadPartCopy(c *call) error {
 	if err != nil {
 		return err
 	}
+	bucketName, key, version, err := c.copied()
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, u, err := s.upload(c)
 	if err != nil {
 		return err
 	}
-	o, err := s.source(c)
+	o, err := s.source(c, bucketName, key, version)
 	if err != nil {
 		return err
 	}

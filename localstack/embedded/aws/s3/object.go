@@ -402,8 +402,7 @@ func (s *Service) getObject(c *call) error {
 func (s *Service) Object(account, bucketName, key, version string) ([]byte, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	b := s.buckets[bucketName]
-	if b != nil && b.account != account && b.config["policy"] == nil {
+	if s.closedTo(account, bucketName) {
 		return nil, accessDenied()
 	}
 	c := &call{w: discard{}}
@@ -421,27 +420,27 @@ func (discard) Header() http.Header         { return http.Header{} }
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
 func (discard) WriteHeader(int)             {}
 
-// source finds what a copy copies. The caller holds mu.
-func (s *Service) source(c *call) (*object, error) {
-	text := c.r.Header.Get("X-Amz-Copy-Source")
-	path, query, _ := strings.Cut(text, "?")
-	path, err := url.PathUnescape(strings.TrimPrefix(path, "/"))
+// copied reads what a copy copies from its header. It asks for the permission, without mu.
+func (c *call) copied() (bucketName, key, version string, err error) {
+	path, query, _ := strings.Cut(c.r.Header.Get("X-Amz-Copy-Source"), "?")
+	path, err = url.PathUnescape(strings.TrimPrefix(path, "/"))
 	bucketName, key, ok := strings.Cut(path, "/")
-	if err != nil || !ok {
-		return nil, invalidArgument("Invalid copy source encoding.")
+	values, err2 := url.ParseQuery(query)
+	if err != nil || err2 != nil || !ok {
+		return "", "", "", invalidArgument("Invalid copy source encoding.")
 	}
 	if c.Authorize != nil {
-		if err := c.Authorize("s3:GetObject", "arn:aws:s3:::"+path); err != nil {
-			return nil, err
-		}
-	} else if b := s.buckets[bucketName]; b != nil && b.account != c.Account && b.config["policy"] == nil {
+		err = c.Authorize("s3:GetObject", "arn:aws:s3:::"+path)
+	}
+	return bucketName, key, values.Get("versionId"), err
+}
+
+// source finds what a copy copies. The caller holds mu.
+func (s *Service) source(c *call, bucketName, key, version string) (*object, error) {
+	if s.closedTo(c.Account, bucketName) {
 		return nil, accessDenied()
 	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return nil, invalidArgument("Invalid copy source encoding.")
-	}
-	_, o, err := s.read(c, bucketName, key, values.Get("versionId"))
+	_, o, err := s.read(c, bucketName, key, version)
 	if err != nil {
 		return nil, err
 	}
@@ -465,13 +464,17 @@ func (s *Service) copyObject(c *call) error {
 	if err != nil {
 		return err
 	}
+	bucketName, key, version, err := c.copied()
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b, err := s.find(c)
 	if err != nil {
 		return err
 	}
-	from, err := s.source(c)
+	from, err := s.source(c, bucketName, key, version)
 	if err == nil {
 		err = b.writable(c, c.key)
 	}

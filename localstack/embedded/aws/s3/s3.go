@@ -165,15 +165,22 @@ func (s *Service) authorize(c *call, action string) error {
 	case c.bucket != "":
 		resource = "arn:aws:s3:::" + c.bucket
 	}
+	s.mu.RLock()
+	closed := action != "CreateBucket" && s.closedTo(c.Account, c.bucket)
+	s.mu.RUnlock()
+	if closed {
+		return accessDenied()
+	}
 	if c.Authorize != nil {
 		return c.Authorize("s3:"+permission(action), resource)
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if b := s.buckets[c.bucket]; b != nil && b.account != c.Account && b.config["policy"] == nil && action != "CreateBucket" {
-		return accessDenied()
-	}
 	return nil
+}
+
+// closedTo tells whether a bucket is another account's and nothing opens it. The caller holds mu.
+func (s *Service) closedTo(account, bucketName string) bool {
+	b := s.buckets[bucketName]
+	return b != nil && b.account != account && b.config["policy"] == nil
 }
 
 // permission is the action in policies that an operation needs.

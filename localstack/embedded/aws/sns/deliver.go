@@ -260,7 +260,7 @@ func (s *Service) queue(d *delivery, queueARN string) error {
 	if s.queues == nil {
 		return permanentError{errors.New("there are no queues")}
 	}
-	m := QueueMessage{}
+	m := QueueMessage{TopicARN: d.sub.topic.arn}
 	if d.raw() {
 		if len(d.message.attributes) > maxRawAttributes {
 			return permanentError{fmt.Errorf("a raw message with %d attributes: a queue takes %d", len(d.message.attributes), maxRawAttributes)}

@@ -3,12 +3,13 @@ package sns
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
 
-// policy is a topic's access policy. It is kept and returned; who may do what is not checked.
+// policy is a topic's access policy.
 type policy struct {
 	Version   string
 	ID        string `json:"Id,omitempty"`
@@ -56,6 +57,35 @@ func parsePolicy(text string) (policy, error) {
 	}
 	p.Statement = []statement{one}
 	return p, nil
+}
+
+// ResourcePolicy returns the policy of the topic of that ARN; empty: there is no such topic.
+func (s *Service) ResourcePolicy(topicARN string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.topics[topicARN]; t != nil {
+		return t.policy.String()
+	}
+	return ""
+}
+
+// resources returns the ARN of the topic that a request is about; the operations on subscriptions and lists are about "*".
+// Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SNS" (checked 2026-12-01).
+func (s *Service) resources(c *api.Call, in any) []string {
+	if in, ok := in.(*createTopicInput); ok {
+		return []string{"arn:aws:sns:" + c.Region + ":" + c.Account + ":" + in.Name}
+	}
+	v := reflect.ValueOf(in).Elem()
+	for _, field := range []string{"TopicArn", "TargetArn", "ResourceArn"} {
+		f := v.FieldByName(field)
+		if f.IsValid() && f.Kind() == reflect.Pointer {
+			f = f.Elem()
+		}
+		if f.IsValid() && f.String() != "" {
+			return []string{f.String()}
+		}
+	}
+	return nil
 }
 
 type addPermissionInput struct {

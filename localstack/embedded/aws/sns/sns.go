@@ -6,8 +6,9 @@
 //
 // # What is not offered
 //
-// SMS, e-mail, mobile push and Firehose: their operations and protocols answer with an error that says so. Access
-// policies and data protection policies are kept and returned, and not enforced. There is no encryption, no
+// SMS, e-mail, mobile push and Firehose: their operations and protocols answer with an error that says so. Access policies
+// are kept here and enforced by the cloud, with its option IAM; see [Service.ResourcePolicy]. Data protection policies are
+// kept and returned, and not enforced. There is no encryption, no
 // delivery status log and no quota of requests. The retries of a failed delivery come at exact times,
 // where the service spreads them. A new filter policy applies at once, where the service takes up to 15 minutes.
 // Message attributes are delivered with MessageStructure json too; the guide says that they are not.
@@ -54,6 +55,7 @@ type QueueMessage struct {
 	Body                     string
 	Attributes               map[string]MessageAttributeValue
 	GroupID, DeduplicationID string
+	TopicARN                 string // where the message was published
 }
 
 // MessageAttributeValue is one message attribute. DataType is String, String.Array, Number or Binary, or one of these
@@ -125,7 +127,7 @@ func New(o Options) *Service {
 	}
 	s.api = &api.Service{
 		Name: "sns", Version: "2010-03-31", Namespace: "http://sns.amazonaws.com/doc/2010-03-31/",
-		Operations: operations, Log: s.log,
+		Operations: operations, Log: s.log, Resources: s.resources,
 	}
 	return s
 }

@@ -27,7 +27,7 @@ type untagResourceInput struct {
 }
 
 // result is the output of an operation that answers with an empty result element, where others have none.
-type result struct{ _ struct{} }
+type result struct{}
 
 type resourceInput struct{ ResourceArn string }
 

@@ -1,7 +1,10 @@
 package sqs
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
@@ -18,7 +21,7 @@ type Message struct {
 }
 
 // Deliver sends a message to the queue of that ARN, as SendMessage does and with its errors, which have type *api.Error:
-// QueueDoesNotExist, or what is wrong with the message. The queue's policy is not asked.
+// QueueDoesNotExist, or what is wrong with the message. Whether the queue's policy allows it is for the caller to ask.
 func (s *Service) Deliver(queueARN string, m Message) error {
 	q, err := s.atARN(queueARN)
 	if err != nil {
@@ -70,4 +73,51 @@ func (s *Service) byURL(queueURL string) (*queue, error) {
 		}
 	}
 	return nil, fmt.Errorf("no queue at %s", queueURL)
+}
+
+// ResourcePolicy returns the policy of the queue of that ARN; empty: it has none, or there is no such queue.
+func (s *Service) ResourcePolicy(queueARN string) string {
+	n, ok := parseARN(queueARN)
+	if !ok {
+		return ""
+	}
+	q := s.lookup(n)
+	if q == nil {
+		return ""
+	}
+	text, _ := q.settings.Load().policy.text()
+	return text
+}
+
+// resources returns the ARN of the queue that a request is about, whether there is one or not. The inputs name it by URL, by name,
+// as the source of a message move task or by such a task; ListQueues is about all, whose ARN ends where a name would begin.
+func (s *Service) resources(c *api.Call, in any) []string {
+	v := reflect.ValueOf(in).Elem()
+	text := func(field string) (string, bool) {
+		f := v.FieldByName(field)
+		if !f.IsValid() {
+			return "", false
+		}
+		return f.String(), true
+	}
+	n := name{c.Account, c.Region, ""}
+	if url, ok := text("QueueUrl"); ok {
+		if url == "" {
+			url = c.Path
+		}
+		n.account, n.queue, _ = splitURL(url)
+	} else if queueName, ok := text("QueueName"); ok {
+		n.queue = queueName
+		if owner, _ := text("QueueOwnerAWSAccountId"); owner != "" {
+			n.account = owner
+		}
+	} else if arn, ok := text("SourceArn"); ok {
+		return []string{arn}
+	} else if handle, ok := text("TaskHandle"); ok {
+		var h taskHandle
+		if b, err := base64.StdEncoding.DecodeString(handle); err == nil && json.Unmarshal(b, &h) == nil {
+			return []string{h.SourceARN}
+		}
+	}
+	return []string{n.arn()}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
 
-// A policy is a queue's access policy: kept as it was given, and not enforced.
+// A policy is a queue's access policy, kept as it was given.
 type policy struct {
 	given    string // as it was set; empty: made by AddPermission
 	Version  string

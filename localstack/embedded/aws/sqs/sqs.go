@@ -6,7 +6,8 @@
 // deleted queue is gone at once, counts are right. What a standard queue may do although it seldom does, deliver a message twice
 // or out of order, it does when asked: see [Service.DeliverTwice] and [Service.DeliverReversed].
 //
-// Not enforced: queue policies and permissions, which are kept and returned only; KMS keys; the quotas of calls per second.
+// Queue policies and permissions are kept here and enforced by the cloud, with its option IAM; see [Service.ResourcePolicy].
+// Not enforced: KMS keys; the quotas of calls per second.
 //
 // Sources, where a comment names no other: Amazon SQS Developer Guide and Amazon SQS API Reference, as of 2026-12-01.
 package sqs
@@ -76,7 +77,7 @@ func New(o Options) *Service {
 func (s *Service) API() *api.Service {
 	return &api.Service{
 		Name: "sqs", TargetPrefix: "AmazonSQS", ShapePrefix: "com.amazonaws.sqs", Version: "2012-11-05",
-		Namespace: "http://queue.amazonaws.com/doc/2012-11-05/", FlatLists: true, Log: s.log,
+		Namespace: "http://queue.amazonaws.com/doc/2012-11-05/", FlatLists: true, Log: s.log, Resources: s.resources,
 		Operations: api.Operations{
 			"AddPermission":                api.Op(s.addPermission),
 			"CancelMessageMoveTask":        api.Op(s.cancelMessageMoveTask),
