@@ -31,6 +31,7 @@ type request struct {
 	ClientRequestToken                   string
 	RetainExceptOnCreate                 bool
 	IncludeNestedStacks                  bool // there are none
+	ImportExistingResources              bool // nothing is imported: a resource that is there already fails the stack, and its event says so
 
 	// Of change sets.
 	ChangeSetName, ChangeSetType, Description, ClientToken, OnStackFailure string
@@ -41,7 +42,6 @@ type request struct {
 	RollbackConfiguration                                                                    *rollbackConfiguration
 	TimeoutInMinutes                                                                         *int
 	ResourcesToImport                                                                        []struct{ ResourceType string }
-	ImportExistingResources                                                                  bool
 	DeploymentMode                                                                           string
 }
 
@@ -68,7 +68,7 @@ func (r *request) check() error {
 		{"StackPolicyBody", r.StackPolicyBody != ""}, {"StackPolicyURL", r.StackPolicyURL != ""},
 		{"StackPolicyDuringUpdateBody", r.StackPolicyDuringUpdateBody != ""}, {"StackPolicyDuringUpdateURL", r.StackPolicyDuringUpdateURL != ""},
 		{"ResourceTypes", len(r.ResourceTypes) > 0}, {"TimeoutInMinutes", r.TimeoutInMinutes != nil},
-		{"ResourcesToImport", len(r.ResourcesToImport) > 0}, {"ImportExistingResources", r.ImportExistingResources},
+		{"ResourcesToImport", len(r.ResourcesToImport) > 0},
 		{"DeploymentMode", r.DeploymentMode != ""}, {"NotificationARNs", len(r.NotificationARNs) > 0},
 		{"RollbackConfiguration", r.RollbackConfiguration != nil && (len(r.RollbackConfiguration.RollbackTriggers) > 0 || r.RollbackConfiguration.MonitoringTimeInMinutes > 0)},
 	} {

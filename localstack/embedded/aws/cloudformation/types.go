@@ -238,6 +238,14 @@ func missing[V any](old, new map[string]V) []string {
 	return keys
 }
 
+// made is what a type's create returns: of a resource whose making failed there is nothing to remove later.
+func made(physical string, attributes map[string]any, err error) (string, map[string]any, error) {
+	if err != nil {
+		return "", nil, err
+	}
+	return physical, attributes, nil
+}
+
 // document is a policy document as text.
 func document(v any) string {
 	if text, ok := v.(string); ok {

@@ -93,7 +93,7 @@ func cloudWatchTypes() map[string]*resourceType {
 		"AWS::CloudWatch::Alarm": define(resourceType{replacing: []string{"AlarmName"}, named: "AlarmName", tags: tagList},
 			func(c *call, a *alarm) (string, map[string]any, error) {
 				a.AlarmName = c.orGenerated(a.AlarmName, 255)
-				return a.AlarmName, map[string]any{"Arn": c.arn("cloudwatch", "alarm:"+a.AlarmName)}, c.invoke("monitoring", "PutMetricAlarm", a, nil)
+				return made(a.AlarmName, map[string]any{"Arn": c.arn("cloudwatch", "alarm:"+a.AlarmName)}, c.invoke("monitoring", "PutMetricAlarm", a, nil))
 			},
 			func(c *call, name string, a, old *alarm) (map[string]any, error) {
 				put := *a
@@ -107,7 +107,7 @@ func cloudWatchTypes() map[string]*resourceType {
 		"AWS::CloudWatch::CompositeAlarm": define(resourceType{replacing: []string{"AlarmName"}, named: "AlarmName", tags: tagList},
 			func(c *call, a *compositeAlarm) (string, map[string]any, error) {
 				a.AlarmName = c.orGenerated(a.AlarmName, 255)
-				return a.AlarmName, map[string]any{"Arn": c.arn("cloudwatch", "alarm:"+a.AlarmName)}, c.invoke("monitoring", "PutCompositeAlarm", a, nil)
+				return made(a.AlarmName, map[string]any{"Arn": c.arn("cloudwatch", "alarm:"+a.AlarmName)}, c.invoke("monitoring", "PutCompositeAlarm", a, nil))
 			},
 			func(c *call, name string, a, old *compositeAlarm) (map[string]any, error) {
 				put := *a
@@ -121,7 +121,7 @@ func cloudWatchTypes() map[string]*resourceType {
 		"AWS::CloudWatch::Dashboard": define(resourceType{replacing: []string{"DashboardName"}, named: "DashboardName"},
 			func(c *call, d *dashboard) (string, map[string]any, error) {
 				name := c.orGenerated(d.DashboardName, 255)
-				return name, nil, putDashboard(c, name, d)
+				return made(name, nil, putDashboard(c, name, d))
 			},
 			func(c *call, name string, d, _ *dashboard) (map[string]any, error) {
 				return nil, putDashboard(c, name, d)

@@ -113,7 +113,7 @@ func kmsTypes() map[string]*resourceType {
 			}),
 		"AWS::KMS::Alias": define(resourceType{replacing: []string{"AliasName"}, named: "AliasName"},
 			func(c *call, a *kmsAlias) (string, map[string]any, error) {
-				return a.AliasName, nil, c.invoke("kms", "CreateAlias", map[string]any{"AliasName": a.AliasName, "TargetKeyId": a.TargetKeyId}, nil)
+				return made(a.AliasName, nil, c.invoke("kms", "CreateAlias", map[string]any{"AliasName": a.AliasName, "TargetKeyId": a.TargetKeyId}, nil))
 			},
 			func(c *call, name string, a, _ *kmsAlias) (map[string]any, error) {
 				return nil, c.invoke("kms", "UpdateAlias", map[string]any{"AliasName": name, "TargetKeyId": a.TargetKeyId}, nil)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 )
 
@@ -325,7 +324,7 @@ func lambdaTypes() map[string]*resourceType {
 				in := fields(p)
 				id := c.generated(100)
 				in["StatementId"] = id
-				return id, map[string]any{"Id": id}, c.invoke("lambda", "AddPermission", in, nil)
+				return made(id, map[string]any{"Id": id}, c.invoke("lambda", "AddPermission", in, nil))
 			}, nil,
 			func(c *call, id string, p *permission) error {
 				return c.invoke("lambda", "RemovePermission", map[string]any{"FunctionName": p.FunctionName, "StatementId": id}, nil)
@@ -362,7 +361,7 @@ func lambdaTypes() map[string]*resourceType {
 			}),
 		"AWS::Lambda::EventInvokeConfig": define(resourceType{replacing: []string{"FunctionName", "Qualifier"}},
 			func(c *call, e *eventInvokeConfig) (string, map[string]any, error) {
-				return fmt.Sprintf("%s-%08x", c.generated(100), rand.Uint32()), nil, c.invoke("lambda", "PutFunctionEventInvokeConfig", fields(e), nil)
+				return made(c.generated(100), nil, c.invoke("lambda", "PutFunctionEventInvokeConfig", fields(e), nil))
 			},
 			func(c *call, _ string, e, _ *eventInvokeConfig) (map[string]any, error) {
 				return nil, c.invoke("lambda", "PutFunctionEventInvokeConfig", fields(e), nil)

@@ -105,7 +105,7 @@ func logsTypes() map[string]*resourceType {
 		"AWS::Logs::MetricFilter": define(resourceType{replacing: []string{"FilterName", "LogGroupName"}},
 			func(c *call, f *metricFilter) (string, map[string]any, error) {
 				name := c.orGenerated(f.FilterName, 512)
-				return name, nil, f.put(c, name)
+				return made(name, nil, f.put(c, name))
 			},
 			func(c *call, name string, f, _ *metricFilter) (map[string]any, error) { return nil, f.put(c, name) },
 			func(c *call, name string, f *metricFilter) error {

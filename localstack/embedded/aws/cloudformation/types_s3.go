@@ -302,7 +302,7 @@ func s3Types() map[string]*resourceType {
 			func(c *call, name string, _ *s3Bucket) error { return c.s3(http.MethodDelete, name, "", "") }),
 		"AWS::S3::BucketPolicy": define(resourceType{replacing: []string{"Bucket"}},
 			func(c *call, p *bucketPolicy) (string, map[string]any, error) {
-				return p.Bucket, nil, c.s3(http.MethodPut, p.Bucket, "policy", document(p.PolicyDocument))
+				return made(p.Bucket, nil, c.s3(http.MethodPut, p.Bucket, "policy", document(p.PolicyDocument)))
 			},
 			func(c *call, bucket string, p, _ *bucketPolicy) (map[string]any, error) {
 				return nil, c.s3(http.MethodPut, bucket, "policy", document(p.PolicyDocument))

@@ -38,7 +38,7 @@ func ssmTypes() map[string]*resourceType {
 				if p.Name != "" {
 					name = p.Name
 				}
-				return name, map[string]any{"Type": p.Type, "Value": p.Value}, p.put(c, name, false)
+				return made(name, map[string]any{"Type": p.Type, "Value": p.Value}, p.put(c, name, false))
 			},
 			func(c *call, name string, p, old *ssmParameter) (map[string]any, error) {
 				if err := p.put(c, name, true); err != nil {
