@@ -35,8 +35,10 @@ import (
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/iam"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/kms"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/ssm"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sts"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq"
@@ -98,6 +100,8 @@ type Cloud struct {
 	sns     *sns.Service
 	iam     *iam.Service
 	sts     *sts.Service
+	kms     *kms.Service
+	ssm     *ssm.Service
 	redis   *redis.Server
 	kafka   *kafka.Cluster
 	rabbit  *rabbitmq.Server
@@ -115,7 +119,7 @@ type Cloud struct {
 // Endpoint is where one service of a started cloud is reached.
 type Endpoint struct {
 	Service string // "aws"; RabbitMQ has two more endpoints, "rabbitmq-management" and "rabbitmq-metrics"
-	Title   string // what is behind it: "SQS, SNS"
+	Title   string // what is behind it: "Kafka, 3 brokers"
 	Address string // as its clients take it: "http://127.0.0.1:4566", "127.0.0.1:6379", three brokers with commas
 	Setting string // which setting of the clients takes the address
 	Wanted  []int  // the usual ports that were taken and are replaced
@@ -160,7 +164,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		switch name {
 		case AWS:
 			c.startAWS(log, loopbackHTTP(), o.IAM)
-			e.Title, e.Setting = "SQS, SNS, IAM, STS", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "SQS, SNS, IAM, STS, SSM parameters, KMS", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
 			c.serve(listeners[0], c.handler, log)
 		case Redis:
@@ -269,9 +273,11 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, mode s
 	a := c.startIAM(log, mode)
 	c.sqs = sqs.New(sqs.Options{Log: log})
 	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs, a}, HTTP: subscribers})
-	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.iam.API(), c.sts.API())
+	c.kms = kms.New(kms.Options{Log: log})
+	c.ssm = ssm.New(ssm.Options{Log: log, Keys: parameterKeys{c.kms}, Caller: a.callerARN})
+	endpoint := aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), c.iam.API(), c.sts.API(), c.kms.API(), c.ssm.API())
 	endpoint.Account, endpoint.Authorize = a.account, a.authorize
-	a.resources = map[string]resourcePolicies{"sqs": c.sqs, "sns": c.sns}
+	a.resources = map[string]resourcePolicies{"sqs": c.sqs, "sns": c.sns, "kms": c.kms}
 	endpoint.Page(sns.CertificatePath, c.sns.Certificate())
 	c.handler = endpoint
 }
@@ -291,6 +297,8 @@ func (c *Cloud) Close() error {
 			c.sqs.Close()
 		}
 		if c.iam != nil {
+			c.ssm.Close()
+			c.kms.Close()
 			c.sts.Close()
 			c.iam.Close()
 		}
