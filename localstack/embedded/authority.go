@@ -176,6 +176,14 @@ func (a *authority) caller(c *api.Call, service string) (*identity, error) {
 	return who, nil
 }
 
+// callerARN returns the ARN of who makes a call.
+func (a *authority) callerARN(c *api.Call) string {
+	if who, err := a.caller(c, ""); err == nil && who.ARN != "" {
+		return who.ARN
+	}
+	return "arn:aws:iam::" + c.Account + ":root"
+}
+
 // evaluable tells whether a condition key can be decided by: what caller, decide and services set, and what no request to a cloud on
 // one machine can have.
 func evaluable(key string) bool {
@@ -197,6 +205,7 @@ func evaluable(key string) bool {
 var permissions = map[string]string{
 	"sqs:SendMessageBatch": "sqs:SendMessage", "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
 	"sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility", "sns:PublishBatch": "sns:Publish",
+	"kms:ReEncrypt": "kms:ReEncryptFrom",
 	"lambda:Invoke": "lambda:InvokeFunction", "lambda:InvokeWithResponseStream": "lambda:InvokeFunction",
 }
 

@@ -10,11 +10,13 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudformation"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/kms"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/s3"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/ssm"
 )
 
 // startAWS starts the AWS services and joins them. address is where they will be served; empty: in memory. iamMode is Options.IAM.
@@ -56,11 +58,13 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 			return ok
 		},
 	})
+	c.kms = kms.New(kms.Options{Log: log})
+	c.ssm = ssm.New(ssm.Options{Log: log, Keys: parameterKeys{c.kms}, Caller: c.authority.callerARN})
 	functions := c.lambda.API()
 	c.eventSources.AddTo(functions)
-	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.s3.API(), c.watch.API(), c.logs.API(), c.cloudformation.API(), c.iam.API(), c.sts.API())
+	c.services = aws.NewEndpoint(log, c.sqs.API(), c.sns.API(), functions, c.s3.API(), c.watch.API(), c.logs.API(), c.cloudformation.API(), c.iam.API(), c.sts.API(), c.kms.API(), c.ssm.API())
 	c.services.Account, c.services.Authorize = c.authority.account, c.authority.authorize
-	c.authority.resources = map[string]resourcePolicies{"sqs": c.sqs, "sns": c.sns, "lambda": c.lambda, "s3": c.s3}
+	c.authority.resources = map[string]resourcePolicies{"sqs": c.sqs, "sns": c.sns, "lambda": c.lambda, "s3": c.s3, "kms": c.kms}
 	c.services.Page(sns.CertificatePath, c.sns.Certificate())
 	c.services.Page(lambda.CodePath, c.lambda.Code())
 	c.services.Page(cloudformation.ResponsePath, c.cloudformation.Responses())
@@ -76,6 +80,8 @@ func (c *Cloud) closeAWS() error {
 	err := c.lambda.Close()
 	c.sqs.Close()
 	c.logs.Close()
+	c.ssm.Close()
+	c.kms.Close()
 	c.sts.Close()
 	c.iam.Close()
 	return err

@@ -38,11 +38,13 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/cloudwatch"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/eventsource"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/iam"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/kms"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/logs"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/s3"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sns"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sqs"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/ssm"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/sts"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/kafka"
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/rabbitmq"
@@ -110,6 +112,8 @@ type Cloud struct {
 	logs           *logs.Service
 	iam            *iam.Service
 	sts            *sts.Service
+	kms            *kms.Service
+	ssm            *ssm.Service
 	authority      *authority
 	redis          *redis.Server
 	kafka          *kafka.Cluster
@@ -129,7 +133,7 @@ type Cloud struct {
 // Endpoint is where one service of a started cloud is reached.
 type Endpoint struct {
 	Service string // "aws"; RabbitMQ has two more endpoints, "rabbitmq-management" and "rabbitmq-metrics"
-	Title   string // what is behind it: "SQS, SNS"
+	Title   string // what is behind it: "Kafka, 3 brokers"
 	Address string // as its clients take it: "http://127.0.0.1:4566", "127.0.0.1:6379", three brokers with commas
 	Setting string // which setting of the clients takes the address
 	Wanted  []int  // the usual ports that were taken and are replaced
@@ -173,7 +177,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			e.Title, e.Setting = "SQS, SNS, Lambda, S3, CloudFormation, CloudWatch, Logs, IAM, STS", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "SQS, SNS, Lambda, S3, CloudFormation, CloudWatch, Logs, IAM, STS, SSM, KMS", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
 			c.startAWS(log, loopbackHTTP(), e.Address, o.IAM)
 			c.serve(listeners[0], c.services, log)
