@@ -16,6 +16,7 @@ import (
 // Source: Template Reference, Amazon S3 (checked 2026-12-01).
 
 type s3Bucket struct {
+	AccessControl    string
 	BucketEncryption *struct {
 		ServerSideEncryptionConfiguration []struct {
 			BucketKeyEnabled              *bool
@@ -130,6 +131,9 @@ func (c *call) s3(method, bucket, query, body string) error {
 
 // configure sets what the bucket's properties say, and takes away what only the old ones had.
 func (b *s3Bucket) configure(c *call, bucket string, old *s3Bucket) error {
+	if a := b.AccessControl; a != "" && a != "Private" && a != "BucketOwnerFullControl" {
+		return fmt.Errorf("the local cloud does not offer the AccessControl %s", a)
+	}
 	var steps []func() error
 	put := func(query, body string) {
 		steps = append(steps, func() error { return c.s3(http.MethodPut, bucket, query, body) })
