@@ -20,6 +20,7 @@ var arrows = map[string]struct {
 	"":                    {[]string{"internal/cli"}, "the command only dispatches"},
 	"internal/cli":        {[]string{"internal", "localstack/embedded"}, "the verbs put everything together"},
 	"internal/course":     {[]string{"internal/course", "internal/quiz"}, "the catalogue is about files, not about running them"},
+	"internal/functions":  {[]string{"internal/functions", "localstack/embedded"}, "it builds the handlers, and its tests run them on the local cloud"},
 	"internal/quiz":       {[]string{"internal/quiz"}, "a quiz stands alone"},
 	"internal/grade":      {[]string{"internal/grade", "localstack/embedded"}, "the graders' engine knows the brokers and no exercise but its own tests'"},
 	"internal/grade/lab":  {nil, "it is all that a learner's file imports from here"},
