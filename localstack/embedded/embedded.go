@@ -96,16 +96,17 @@ func (o Options) services() ([]string, error) {
 
 // Cloud is a running local cloud.
 type Cloud struct {
-	sqs     *sqs.Service
-	sns     *sns.Service
-	iam     *iam.Service
-	sts     *sts.Service
-	kms     *kms.Service
-	ssm     *ssm.Service
-	redis   *redis.Server
-	kafka   *kafka.Cluster
-	rabbit  *rabbitmq.Server
-	handler http.Handler // of the AWS services
+	sqs       *sqs.Service
+	sns       *sns.Service
+	iam       *iam.Service
+	sts       *sts.Service
+	kms       *kms.Service
+	ssm       *ssm.Service
+	redis     *redis.Server
+	kafka     *kafka.Cluster
+	rabbit    *rabbitmq.Server
+	handler   http.Handler // of the AWS services
+	authority *authority
 
 	inMemory  bool
 	hosts     hosts

@@ -32,12 +32,7 @@ const (
 )
 
 // tests are the comparisons, by the operators' names without prefix, suffix and Not.
-var tests = map[string]struct {
-	test    func(want, got string) bool
-	negated string // the name of its opposite
-	plain   bool
-	valid   func(string) bool // of a wanted value without variables
-}{
+var tests = map[string]comparison{
 	"StringEquals":             {test: func(w, g string) bool { return w == g }, negated: "StringNotEquals", plain: true},
 	"StringEqualsIgnoreCase":   {test: strings.EqualFold, negated: "StringNotEqualsIgnoreCase", plain: true},
 	"StringLike":               {test: like, negated: "StringNotLike"},
@@ -62,11 +57,11 @@ var tests = map[string]struct {
 	"Null": {plain: true},
 }
 
-type comparison = struct {
+type comparison struct {
 	test    func(want, got string) bool
-	negated string
-	plain   bool
-	valid   func(string) bool
+	negated string            // the name of its opposite
+	plain   bool              // see condition
+	valid   func(string) bool // of a wanted value without variables; nil: any
 }
 
 func numeric(passes func(order int) bool, negated string) comparison {
