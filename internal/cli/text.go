@@ -152,6 +152,8 @@ const (
 	textFixServices = "The services are: %s. Example: --only aws,redis"
 	textNoFeature   = "RabbitMQ has no deprecated feature %q that can be permitted here"
 	textFixFeature  = "The features are: %s"
+	textNoIAM       = "--iam takes no %q"
+	textFixIAM      = "Use off (everybody may do everything) or enforce (policies decide)."
 	textNoPorts     = "--ports takes no %q"
 	textFixPorts    = "Use standard (the usual ports, others where those are taken) or auto (any free ports)."
 	textNoCloud     = "no local cloud is running"
@@ -258,6 +260,7 @@ const (
 	flagSeed      = "order the choices by this number, the same each time"
 	flagOnly      = "services to start, with commas: aws, redis, kafka, rabbitmq (default all)"
 	flagPorts     = "standard, or auto for any free ports"
+	flagIAM       = "off, or enforce to let IAM policies decide in the AWS services"
 	flagPermit    = "RabbitMQ's deprecated features to permit, with commas: transient_nonexcl_queues"
 	flagVerbose   = "log what the services do"
 	flagUpJSON    = "print one line of JSON once everything is ready"
@@ -413,11 +416,17 @@ lesson section, exercise or quiz that covers it.`,
 	},
 	"up": {
 		short: "Start the local cloud",
-		long: `Starts every broker of the course in one process: SQS and SNS, Redis, Kafka,
-RabbitMQ. They listen on this machine only. It runs until Ctrl-C; nothing is kept.
+		long: `Starts every broker of the course in one process: SQS and SNS (with IAM, STS,
+SSM parameters and KMS beside them), Redis, Kafka, RabbitMQ. They listen on this
+machine only. It runs until Ctrl-C; nothing is kept.
 
 Use it to try a client or a command-line tool by hand. Checks do not need it: each
 has a cloud of its own.
+
+The access key that is printed is its account's root and may do everything. With
+--iam enforce, the users and roles that you make in IAM may do what their policies
+and those of queues and topics allow, and SNS delivers where the queue's policy
+lets it.
 
 RabbitMQ refuses what version 4.3 does by default. For an old client that declares
 queues neither durable nor exclusive: --permit transient_nonexcl_queues
@@ -429,6 +438,7 @@ pid (go run does not pass signals on).`,
 		example: `
 {cmd} up
 {cmd} up --only aws,redis
+{cmd} up --iam enforce
 {cmd} up --ports auto --json`,
 	},
 	"env": {

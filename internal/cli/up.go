@@ -23,21 +23,24 @@ const closePatience = 2 * time.Second
 
 func (a *app) upVerb() *cobra.Command {
 	var only, permit []string
-	var ports string
+	var ports, iam string
 	var verbose, asJSON bool
 	cmd := a.verb("up", groupCloud)
 	cmd.Flags().StringSliceVar(&only, "only", nil, flagOnly)
 	cmd.Flags().StringVar(&ports, "ports", "standard", flagPorts)
+	cmd.Flags().StringVar(&iam, "iam", embedded.IAMOff, flagIAM)
 	cmd.Flags().StringSliceVar(&permit, "permit", nil, flagPermit)
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, flagVerbose)
 	cmd.Flags().BoolVar(&asJSON, "json", false, flagUpJSON)
 	services := cobra.FixedCompletions(embedded.Services(), cobra.ShellCompDirectiveNoFileComp)
 	portChoices := cobra.FixedCompletions([]cobra.Completion{"standard", "auto"}, cobra.ShellCompDirectiveNoFileComp)
-	if err := errors.Join(cmd.RegisterFlagCompletionFunc("only", services), cmd.RegisterFlagCompletionFunc("ports", portChoices)); err != nil {
+	iamChoices := cobra.FixedCompletions(embedded.IAMModes(), cobra.ShellCompDirectiveNoFileComp)
+	if err := errors.Join(cmd.RegisterFlagCompletionFunc("only", services), cmd.RegisterFlagCompletionFunc("ports", portChoices),
+		cmd.RegisterFlagCompletionFunc("iam", iamChoices)); err != nil {
 		panic(err) // the flags are those above
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		options := embedded.Options{Services: only, Permit: permit}
+		options := embedded.Options{Services: only, Permit: permit, IAM: iam}
 		for _, name := range permit {
 			if !slices.Contains(rabbitmq.Features(), name) {
 				return usage(fmt.Sprintf(textFixFeature, strings.Join(rabbitmq.Features(), ", ")), textNoFeature, name)
@@ -47,6 +50,9 @@ func (a *app) upVerb() *cobra.Command {
 			if !slices.Contains(embedded.Services(), name) {
 				return usage(fmt.Sprintf(textFixServices, strings.Join(embedded.Services(), ", ")), textNoService, name)
 			}
+		}
+		if !slices.Contains(embedded.IAMModes(), iam) {
+			return usage(textFixIAM, textNoIAM, iam)
 		}
 		switch ports {
 		case "standard":

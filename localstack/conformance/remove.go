@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,10 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -62,7 +66,7 @@ func (c *Cloud) removeRabbitMQ(ctx context.Context) error {
 }
 
 func (c *Cloud) removeAWS(ctx context.Context) error {
-	remove := map[string]func(context.Context) error{"TestCloudFormation": c.removeStacks, "TestCloudWatch": c.removeCloudWatch, "TestLogs": c.removeLogs, "TestS3": c.removeBuckets}
+	remove := map[string]func(context.Context) error{"TestCloudFormation": c.removeStacks, "TestCloudWatch": c.removeCloudWatch, "TestLogs": c.removeLogs, "TestS3": c.removeBuckets, "TestIAM": c.removeIAM, "TestSSM": c.removeParameters}
 	for prefix, f := range remove { // an endpoint need not have the services that a rule is not about
 		if strings.HasPrefix(c.t.Name(), prefix) {
 			if err := f(ctx); err != nil {
@@ -241,4 +245,140 @@ func (c *Cloud) removeKafka(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// removeParameters removes the parameters of Parameter Store; their names may begin with a slash.
+func (c *Cloud) removeParameters(ctx context.Context) error {
+	client := ssm.NewFromConfig(c.AWS())
+	var names []string
+	for p := ssm.NewDescribeParametersPaginator(client, &ssm.DescribeParametersInput{}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, found := range page.Parameters {
+			if strings.HasPrefix(strings.TrimPrefix(aws.ToString(found.Name), "/"), c.prefix) {
+				names = append(names, *found.Name)
+			}
+		}
+	}
+	for some := range slices.Chunk(names, 10) {
+		if _, err := client.DeleteParameters(ctx, &ssm.DeleteParametersInput{Names: some}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeIAM removes users, roles, groups and policies, with what holds them.
+func (c *Cloud) removeIAM(ctx context.Context) error {
+	client := iam.NewFromConfig(c.AWS())
+	ours := func(name *string) bool {
+		return strings.HasPrefix(strings.ToLower(aws.ToString(name)), c.prefix)
+	}
+	users, err := client.ListUsers(ctx, &iam.ListUsersInput{MaxItems: aws.Int32(1000)})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	done := func(_ any, err error) { errs = append(errs, err) }
+	for _, u := range users.Users {
+		if !ours(u.UserName) {
+			continue
+		}
+		keys, err := client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: u.UserName})
+		if err != nil {
+			return err
+		}
+		for _, k := range keys.AccessKeyMetadata {
+			done(client.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: u.UserName, AccessKeyId: k.AccessKeyId}))
+		}
+		inline, err := client.ListUserPolicies(ctx, &iam.ListUserPoliciesInput{UserName: u.UserName})
+		if err != nil {
+			return err
+		}
+		for _, name := range inline.PolicyNames {
+			done(client.DeleteUserPolicy(ctx, &iam.DeleteUserPolicyInput{UserName: u.UserName, PolicyName: &name}))
+		}
+		attached, err := client.ListAttachedUserPolicies(ctx, &iam.ListAttachedUserPoliciesInput{UserName: u.UserName})
+		if err != nil {
+			return err
+		}
+		for _, p := range attached.AttachedPolicies {
+			done(client.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: u.UserName, PolicyArn: p.PolicyArn}))
+		}
+		groups, err := client.ListGroupsForUser(ctx, &iam.ListGroupsForUserInput{UserName: u.UserName})
+		if err != nil {
+			return err
+		}
+		for _, g := range groups.Groups {
+			done(client.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{GroupName: g.GroupName, UserName: u.UserName}))
+		}
+		done(client.DeleteUser(ctx, &iam.DeleteUserInput{UserName: u.UserName}))
+	}
+	for p := iam.NewListRolesPaginator(client, &iam.ListRolesInput{}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range page.Roles {
+			if !ours(r.RoleName) {
+				continue
+			}
+			inline, err := client.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: r.RoleName})
+			if err != nil {
+				return err
+			}
+			for _, name := range inline.PolicyNames {
+				done(client.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: r.RoleName, PolicyName: &name}))
+			}
+			attached, err := client.ListAttachedRolePolicies(ctx, &iam.ListAttachedRolePoliciesInput{RoleName: r.RoleName})
+			if err != nil {
+				return err
+			}
+			for _, p := range attached.AttachedPolicies {
+				done(client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: r.RoleName, PolicyArn: p.PolicyArn}))
+			}
+			done(client.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: r.RoleName}))
+		}
+	}
+	groups, err := client.ListGroups(ctx, &iam.ListGroupsInput{MaxItems: aws.Int32(1000)})
+	if err != nil {
+		return err
+	}
+	for _, g := range groups.Groups {
+		if !ours(g.GroupName) {
+			continue
+		}
+		attached, err := client.ListAttachedGroupPolicies(ctx, &iam.ListAttachedGroupPoliciesInput{GroupName: g.GroupName})
+		if err != nil {
+			return err
+		}
+		for _, p := range attached.AttachedPolicies {
+			done(client.DetachGroupPolicy(ctx, &iam.DetachGroupPolicyInput{GroupName: g.GroupName, PolicyArn: p.PolicyArn}))
+		}
+		done(client.DeleteGroup(ctx, &iam.DeleteGroupInput{GroupName: g.GroupName}))
+	}
+	for p := iam.NewListPoliciesPaginator(client, &iam.ListPoliciesInput{Scope: iamtypes.PolicyScopeTypeLocal}); p.HasMorePages(); {
+		page, err := p.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, policy := range page.Policies {
+			if !ours(policy.PolicyName) {
+				continue
+			}
+			versions, err := client.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: policy.Arn})
+			if err != nil {
+				return err
+			}
+			for _, v := range versions.Versions {
+				if !v.IsDefaultVersion {
+					done(client.DeletePolicyVersion(ctx, &iam.DeletePolicyVersionInput{PolicyArn: policy.Arn, VersionId: v.VersionId}))
+				}
+			}
+			done(client.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: policy.Arn}))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -131,6 +131,8 @@ func TestSTSAssumeRole(t *testing.T) {
 		wantMessage(t, err, "ValidationError", "Member must have value greater than or equal to 900")
 		_, err = c.UpdateRole(c.ctx, &iam.UpdateRoleInput{RoleName: r.RoleName, MaxSessionDuration: aws.Int32(43200)})
 		c.ok(err)
+		_, err = c.PutRolePolicy(c.ctx, &iam.PutRolePolicyInput{RoleName: r.RoleName, PolicyName: aws.String("self"), PolicyDocument: aws.String(allow("sts:AssumeRole", *r.Arn))})
+		c.ok(err)
 		session, _, err := c.assume(c.AWS(), r, lasting(43200))
 		c.ok(err)
 		_, _, err = c.assume(session, r, lasting(3601))
@@ -175,6 +177,19 @@ func TestSTSAssumeRole(t *testing.T) {
 		c.ok(err)
 		_, err = tagged(session, "", "TEAM")
 		wantMessage(t, err, "InvalidParameterValue", "conflicts with a transitive tag key from the calling session")
+	})
+	iamRule(t, "a session token is as large as asked, up to 4,096 bytes", "API Reference: AssumeRole, MinimumSessionTokenSize", func(t *testing.T, c iamCloud) {
+		r := c.role(trustAccount(c.account()))
+		least := func(size int32) func(*sts.AssumeRoleInput) {
+			return func(in *sts.AssumeRoleInput) { in.MinimumSessionTokenSize = &size }
+		}
+		_, out, err := c.assume(c.AWS(), r, least(4096))
+		c.ok(err)
+		if n := len(*out.Credentials.SessionToken); n != 4096 || int(*out.SessionTokenSize) != n || *out.SessionTokenUtilization != 100 {
+			t.Errorf("%d bytes, told as %d and %d%%", n, *out.SessionTokenSize, *out.SessionTokenUtilization)
+		}
+		_, _, err = c.assume(c.AWS(), r, least(4097))
+		wantCode(t, err, "ValidationError")
 	})
 	iamRule(t, "a session token is for users and not for sessions", "API Reference: GetSessionToken", func(t *testing.T, c iamCloud) {
 		u, config := c.user("")

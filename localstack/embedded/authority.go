@@ -63,6 +63,7 @@ func (c *Cloud) startIAM(log *slog.Logger, mode string) *authority {
 	t.Identities = identities{c.iam}
 	c.sts = sts.New(t)
 	a.iam, a.sts = c.iam, c.sts
+	c.authority = a
 	return a
 }
 
@@ -90,19 +91,37 @@ var (
 	errInvalidS3 = &api.Error{Code: "InvalidAccessKeyId", Message: "The AWS Access Key Id you provided does not exist in our records.", Status: http.StatusForbidden}
 )
 
-// caller finds out who makes a call. The credentials of nobody are refused if policies are enforced; expired ones always.
-func (a *authority) caller(c *api.Call, service string) (*identity, error) {
+// credentials refuses an access key that has expired, is switched off or is one of a role that was deleted since; and one that nobody
+// issued if policies are enforced.
+func (a *authority) credentials(accessKeyID, service string) error {
 	expired, invalid := errExpired, errInvalid
 	if service == "s3" {
 		expired, invalid = errExpiredS3, errInvalidS3
+	}
+	if s, ok := a.sts.Session(accessKeyID); ok {
+		if s.Expired() {
+			return expired
+		}
+		if r, ok := a.iam.Role(s.Role); s.Role != "" && (!ok || r.ID != s.RoleID) {
+			return invalid
+		}
+		return nil
+	}
+	if u, ok := a.iam.User(accessKeyID); ok && !u.Active || !ok && a.enforce && accessKeyID != "" && !isRoot(accessKeyID) {
+		return invalid
+	}
+	return nil
+}
+
+// caller finds out who makes a call, and refuses bad credentials.
+func (a *authority) caller(c *api.Call, service string) (*identity, error) {
+	if err := a.credentials(c.AccessKeyID, service); err != nil {
+		return nil, err
 	}
 	who := &identity{context: map[string][]string{}}
 	set := func(key string, values ...string) { who.context[key] = values }
 	var tags map[string]string
 	if s, ok := a.sts.Session(c.AccessKeyID); ok {
-		if s.Expired() {
-			return nil, expired
-		}
 		who.Account, who.ARN, who.ID, who.Role = s.Account, s.ARN, s.RoleID, s.Role
 		set("aws:tokenissuetime", s.Issued.UTC().Format(time.RFC3339))
 		set("aws:multifactorauthpresent", "false")
@@ -110,10 +129,7 @@ func (a *authority) caller(c *api.Call, service string) (*identity, error) {
 			set("aws:sourceidentity", s.Source)
 		}
 		if s.Role != "" {
-			r, ok := a.iam.Role(s.Role)
-			if !ok || r.ID != s.RoleID { // deleted since
-				return nil, invalid
-			}
+			r, _ := a.iam.Role(s.Role)
 			tags = r.Tags
 			for key, value := range s.Tags {
 				for old := range tags {
@@ -130,14 +146,12 @@ func (a *authority) caller(c *api.Call, service string) (*identity, error) {
 			who.policies.Session = s.Policies
 		} else if service == "iam" || service == "sts" && c.Action != "AssumeRole" && c.Action != "GetCallerIdentity" {
 			if a.enforce { // GetSessionToken, API Reference: without MFA such credentials are no good here
-				return nil, invalid
+				return nil, errInvalid
 			}
 		}
 	}
 	switch user, isUser := a.iam.User(c.AccessKeyID); {
 	case who.Role != "":
-	case isUser && !user.Active:
-		return nil, invalid
 	case isUser, strings.Contains(who.ARN, ":user/"):
 		if isUser {
 			who.Account, who.ARN, who.ID, tags = user.Account, user.ARN, user.ID, user.Tags
@@ -147,16 +161,14 @@ func (a *authority) caller(c *api.Call, service string) (*identity, error) {
 		set("aws:username", who.ARN[strings.LastIndexByte(who.ARN, '/')+1:])
 		set("aws:principalarn", who.ARN)
 		who.policies.Identity, who.policies.Boundary = a.iam.Policies(who.ARN)
-	case who.ARN != "", isRoot(c.AccessKeyID):
+	case c.AccessKeyID == "":
+		set("aws:principaltype", "Anonymous")
+		set("aws:userid", "anonymous")
+	default:
 		who.Account, who.ARN, who.ID = c.Account, "arn:aws:iam::"+c.Account+":root", c.Account
 		set("aws:principaltype", "Account")
 		set("aws:userid", c.Account)
 		set("aws:principalarn", who.ARN)
-	case c.AccessKeyID == "":
-		set("aws:principaltype", "Anonymous")
-		set("aws:userid", "anonymous")
-	case a.enforce:
-		return nil, invalid
 	}
 	if who.Account != "" {
 		set("aws:principalaccount", who.Account)
@@ -212,12 +224,15 @@ var permissions = map[string]string{
 // authorize decides whether the caller may do an action to all of the resources. See aws.Endpoint.
 func (a *authority) authorize(c *api.Call, action string, resources ...string) error {
 	service, _, _ := strings.Cut(action, ":")
+	if !a.enforce {
+		return a.credentials(c.AccessKeyID, service)
+	}
 	who, err := a.caller(c, service)
-	if err != nil || !a.enforce {
+	if err != nil {
 		return err
 	}
 	switch action {
-	case "sts:GetCallerIdentity": // no permission is needed: its API Reference
+	case "sts:GetCallerIdentity", "sts:GetSessionToken": // no permission is needed: API Reference
 		return nil
 	case "sts:AssumeRole": // trust is asked, which knows more of the request
 		return nil
@@ -427,8 +442,8 @@ func (a *authority) assume(from api.Caller, roleARN string) (accessKeyID string,
 	return c.AccessKeyID, nil
 }
 
-// credentials are a session of a function's role. While policies are not enforced a role that is not there is the account's root.
-func (a *authority) credentials(account, roleARN string) (accessKeyID, secret, token string, err error) {
+// roleCredentials are a session of a function's role. While policies are not enforced a role that is not there is the account's root.
+func (a *authority) roleCredentials(account, roleARN string) (accessKeyID, secret, token string, err error) {
 	if c, ok := a.sts.Assume(roleARN, "function", 12*time.Hour); ok {
 		return c.AccessKeyID, c.SecretAccessKey, c.SessionToken, nil
 	}

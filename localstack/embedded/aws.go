@@ -37,7 +37,7 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 	c.watch.Watch(sqsNamespace, c.sqs.Report)
 	c.lambda = lambda.New(c.lambdaOptions(log, address))
 	c.eventSources = eventsource.New(eventsource.Options{Log: log, Queues: mappedQueues{c.sqs}, Functions: mappedFunctions{c.lambda}})
-	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs, c.authority}, Functions: c.lambda, HTTP: subscribers, Metrics: topicMetrics{c.watch}})
+	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs, c.authority}, Functions: subscribedFunctions{c.lambda, c.authority}, HTTP: subscribers, Metrics: topicMetrics{c.watch}})
 	c.cloudformation = cloudformation.New(cloudformation.Options{
 		Log: log,
 		Invoke: func(ctx context.Context, from api.Caller, service, action string, in, out any) error {
@@ -50,7 +50,10 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 	})
 	c.s3 = s3.New(s3.Options{
 		Log: log,
-		Deliver: func(ctx context.Context, account, targetARN, event string) error {
+		Deliver: func(ctx context.Context, account, bucketARN, targetARN, event string) error {
+			if err := c.authority.authorizeService("s3.amazonaws.com", sending(targetARN), targetARN, bucketARN); err != nil {
+				return err
+			}
 			return c.deliver(ctx, account, targetARN, event, nil)
 		},
 		Exists: func(functionARN string) bool {

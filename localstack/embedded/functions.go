@@ -62,7 +62,7 @@ func (f mappedFunctions) Invoke(ctx context.Context, functionARN string, payload
 // lambdaOptions join Lambda to the other services. address is where they are served; empty: in memory.
 func (c *Cloud) lambdaOptions(log *slog.Logger, address string) lambda.Options {
 	o := lambda.Options{
-		Log: log, Deliver: c.deliver, PassRole: c.authority.passToLambda, Credentials: c.authority.credentials,
+		Log: log, Deliver: c.deliver, PassRole: c.authority.passToLambda, Credentials: c.authority.roleCredentials,
 		Object: func(account, bucket, key, version string) ([]byte, error) {
 			return c.s3.Object(account, bucket, key, version)
 		},
@@ -88,6 +88,30 @@ func (c *Cloud) lambdaOptions(log *slog.Logger, address string) lambda.Options {
 	return o
 }
 
+// sending is the action of policies that a service needs to deliver to a queue, a topic or a function.
+func sending(targetARN string) string {
+	switch {
+	case strings.HasPrefix(targetARN, "arn:aws:sqs:"):
+		return "sqs:SendMessage"
+	case strings.HasPrefix(targetARN, "arn:aws:sns:"):
+		return "sns:Publish"
+	}
+	return "lambda:InvokeFunction"
+}
+
+// subscribedFunctions is how SNS reaches the functions of the same cloud.
+type subscribedFunctions struct {
+	service   *lambda.Service
+	authority *authority
+}
+
+func (f subscribedFunctions) InvokeAsync(topicARN, functionARN string, event []byte) error {
+	if err := f.authority.authorizeService("sns.amazonaws.com", "lambda:InvokeFunction", functionARN, topicARN); err != nil {
+		return err
+	}
+	return f.service.InvokeAsync(functionARN, event)
+}
+
 // deliver sends what one service has for a destination: a queue, a topic or a function.
 func (c *Cloud) deliver(ctx context.Context, account, targetARN, body string, attributes map[string]string) error {
 	parts := strings.Split(targetARN, ":")
@@ -110,7 +134,7 @@ func (c *Cloud) deliver(ctx context.Context, account, targetARN, body string, at
 			}
 			in["MessageAttributes"] = values
 		}
-		return c.services.Invoke(ctx, api.Caller{Account: account, Region: parts[3], AccessKeyID: account, Endpoint: c.awsURL}, "sns", "Publish", in, nil)
+		return c.services.Invoke(ctx, api.Caller{Account: account, Region: parts[3], Endpoint: c.awsURL}, "sns", "Publish", in, nil)
 	case "lambda":
 		return c.lambda.InvokeAsync(targetARN, []byte(body))
 	}

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
@@ -70,7 +71,14 @@ func (c *Cloud) notify(ctx context.Context, topicARN, subject, message string) e
 	if runes := []rune(subject); len(runes) > maxSubject {
 		subject = string(runes[:maxSubject])
 	}
+	var alarm struct{ AlarmArn string }
+	if err := json.Unmarshal([]byte(message), &alarm); err != nil {
+		return err
+	}
+	if err := c.authority.authorizeService("cloudwatch.amazonaws.com", "sns:Publish", topicARN, alarm.AlarmArn); err != nil {
+		return err
+	}
 	parts := strings.SplitN(topicARN, ":", 6) // CloudWatch has checked that there are six
-	from := api.Caller{Account: parts[4], Region: parts[3], AccessKeyID: parts[4], Endpoint: c.awsURL}
+	from := api.Caller{Account: parts[4], Region: parts[3], Endpoint: c.awsURL}
 	return c.services.Invoke(ctx, from, "sns", "Publish", map[string]any{"TopicArn": topicARN, "Subject": subject, "Message": message}, nil)
 }

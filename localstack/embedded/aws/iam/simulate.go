@@ -19,6 +19,7 @@ type simulateInput struct {
 	ActionNames, ResourceArns                                 []string
 	PolicyInputList, PermissionsBoundaryPolicyInputList       []string
 	ContextEntries                                            []contextEntry
+	OrderedOrganizationPolicyInputList, PolicyExclusionList   []struct{ PolicyArn string }
 	ResourceHandlingOption, Marker                            string
 	MaxItems                                                  *int
 }
@@ -67,8 +68,13 @@ func (s *Service) simulate(c *api.Call, in *simulateInput, who policy.Principal,
 	if len(in.ActionNames) == 0 {
 		return nil, constraint("actionNames", "", "not be null")
 	}
-	if in.ResourceHandlingOption != "" {
-		return nil, invalidInput("The local cloud does not offer ResourceHandlingOption.")
+	for parameter, set := range map[string]bool{
+		"ResourceHandlingOption": in.ResourceHandlingOption != "", "OrderedOrganizationPolicyInputList": len(in.OrderedOrganizationPolicyInputList) > 0,
+		"PolicyExclusionList": len(in.PolicyExclusionList) > 0,
+	} {
+		if set {
+			return nil, invalidInput("The local cloud does not offer %s.", parameter)
+		}
 	}
 	all := policy.Policies{Identity: slices.Clone(identity), Boundary: boundary, Owner: in.ResourceOwner}
 	for _, text := range in.PolicyInputList {

@@ -317,8 +317,9 @@ func cut[T any](items []T, name func(T) string, p page, most int) (list []T, tru
 }
 
 type listKeysInput struct {
-	Limit  *int
-	Marker string
+	ResourceOwners []string
+	Limit          *int
+	Marker         string
 }
 
 type keyEntry struct {
@@ -333,6 +334,9 @@ type listKeysOutput struct {
 }
 
 func (s *Service) listKeys(c *api.Call, in *listKeysInput) (*listKeysOutput, error) {
+	if slices.Contains(in.ResourceOwners, "OTHER_ACCOUNTS_VIA_RAM") {
+		return nil, unsupported("The local cloud does not offer keys that other accounts share.")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.expire()

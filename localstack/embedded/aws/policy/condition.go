@@ -59,9 +59,9 @@ var tests = map[string]comparison{
 
 type comparison struct {
 	test    func(want, got string) bool
-	negated string // the name of its opposite
-	plain   bool
-	valid   func(string) bool // of a wanted value without variables
+	negated string            // the name of its opposite
+	plain   bool              // see condition
+	valid   func(string) bool // of a wanted value without variables; nil: any
 }
 
 func numeric(passes func(order int) bool, negated string) comparison {

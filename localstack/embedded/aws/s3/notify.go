@@ -45,6 +45,8 @@ var events = []string{
 	"s3:ObjectRemoved:*", "s3:ObjectRemoved:Delete", "s3:ObjectRemoved:DeleteMarkerCreated", "s3:ObjectTagging:*", "s3:ObjectTagging:Put", "s3:ObjectTagging:Delete",
 }
 
+func (b *bucket) arn() string { return "arn:aws:s3:::" + b.name }
+
 func (t *notificationTarget) check() error {
 	if len(t.Events) == 0 {
 		return invalidArgument("A notification must have at least one event.")
@@ -161,7 +163,7 @@ func (s *Service) reachable(c *call, b *bucket, t *notificationTarget) bool {
 		return false
 	}
 	event, err := json.Marshal(struct{ Service, Event, Time, Bucket, RequestId, HostId string }{"Amazon S3", "s3:TestEvent", timestamp(time.Now()), b.name, c.RequestID, "local"})
-	return err == nil && s.Deliver(c.r.Context(), b.account, t.arn(), string(event)) == nil
+	return err == nil && s.Deliver(c.r.Context(), b.account, b.arn(), t.arn(), string(event)) == nil
 }
 
 // notify tells the bucket's targets of an event. The caller holds mu.
@@ -176,7 +178,7 @@ func (s *Service) notify(c *call, b *bucket, event string, o *object) {
 		body := s.event(c, b, t.Id, event, o)
 		account, target := b.account, t.arn()
 		s.running.Go(func() {
-			if err := s.Deliver(s.ctx, account, target, body); err != nil {
+			if err := s.Deliver(s.ctx, account, b.arn(), target, body); err != nil {
 				s.Log.Warn("a notification could not be delivered", "service", "s3", "bucket", b.name, "target", target, "error", err)
 			}
 		})
@@ -197,7 +199,7 @@ func (s *Service) event(c *call, b *bucket, configuration, event string, o *obje
 		"responseElements": map[string]any{"x-amz-request-id": c.RequestID, "x-amz-id-2": "local"},
 		"s3": map[string]any{
 			"s3SchemaVersion": "1.0", "configurationId": configuration,
-			"bucket": map[string]any{"name": b.name, "ownerIdentity": map[string]any{"principalId": b.account}, "arn": "arn:aws:s3:::" + b.name},
+			"bucket": map[string]any{"name": b.name, "ownerIdentity": map[string]any{"principalId": b.account}, "arn": b.arn()},
 			"object": about,
 		},
 	}

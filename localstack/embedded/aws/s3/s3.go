@@ -32,8 +32,9 @@ import (
 // Options configure a Service.
 type Options struct {
 	Log *slog.Logger // nil discards
-	// Deliver sends a notification to the queue, topic or function of that ARN. Its error says that there is none. Nil: no notifications.
-	Deliver func(ctx context.Context, account, targetARN, event string) error
+	// Deliver sends a notification of a bucket to the queue, topic or function of that ARN. Its error says that there is none, or that
+	// it does not let S3 in. Nil: no notifications.
+	Deliver func(ctx context.Context, account, bucketARN, targetARN, event string) error
 	// Exists tells whether a function is there; queues and topics are asked by the event s3:TestEvent.
 	Exists func(functionARN string) bool
 }

@@ -7,8 +7,9 @@ import (
 
 // Functions is how messages get to Lambda.
 type Functions interface {
-	// InvokeAsync has a function run on an event, later. Its error says that it is not there, and stays.
-	InvokeAsync(functionARN string, event []byte) error
+	// InvokeAsync has a function run on an event of a topic, later. Its error says that it is not there or does not let the topic in,
+	// and stays.
+	InvokeAsync(topicARN, functionARN string, event []byte) error
 }
 
 func checkFunction(t *topic, endpoint string) error {
@@ -49,7 +50,7 @@ func (s *Service) toFunction(d *delivery) error {
 	record.add("EventVersion", "1.0")
 	record.add("EventSubscriptionArn", d.sub.arn)
 	record.raw("Sns", e.String())
-	if err := s.functions.InvokeAsync(d.sub.endpoint, []byte(`{"Records":[`+record.String()+`]}`)); err != nil {
+	if err := s.functions.InvokeAsync(d.sub.topic.arn, d.sub.endpoint, []byte(`{"Records":[`+record.String()+`]}`)); err != nil {
 		return permanentError{err}
 	}
 	return nil

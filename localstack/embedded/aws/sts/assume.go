@@ -25,6 +25,9 @@ const (
 	maxPolicy     = 2048 // of the session policy and the ARNs of managed ones together
 	maxPolicyARNs = 10
 	maxTags       = 50
+
+	maxTokenSize = 4096 // bytes: MinimumSessionTokenSize
+	usualToken   = 400  // the real size depends on what is in the token
 )
 
 var (
@@ -52,6 +55,7 @@ type assumeRoleInput struct {
 	SerialNumber, TokenCode  *string
 	SourceIdentity           *string
 	ProvidedContexts         []providedContext
+	MinimumSessionTokenSize  *int
 }
 
 type assumedRoleUser struct {
@@ -60,10 +64,24 @@ type assumedRoleUser struct {
 }
 
 type assumeRoleOutput struct {
-	Credentials      Credentials
-	AssumedRoleUser  assumedRoleUser
-	PackedPolicySize *int
-	SourceIdentity   string
+	Credentials             Credentials
+	AssumedRoleUser         assumedRoleUser
+	PackedPolicySize        *int
+	SessionTokenSize        int
+	SessionTokenUtilization int
+	SourceIdentity          string
+}
+
+// tokenSize returns the size of a session token that is to have at least minimum bytes, and that in percent of the most.
+func tokenSize(minimum *int) (size, percent int, err error) {
+	size = usualToken
+	if minimum != nil {
+		if *minimum < 0 || *minimum > maxTokenSize {
+			return 0, 0, validation("minimumSessionTokenSize", strconv.Itoa(*minimum), "have value between 0 and 4096")
+		}
+		size = max(size, *minimum)
+	}
+	return size, (size*100 + maxTokenSize - 1) / maxTokenSize, nil
 }
 
 // invalidLength returns the validation error of a text that is too short or too long, or nil.
@@ -167,9 +185,14 @@ func (s *Service) assumeRole(c *api.Call, in *assumeRoleInput) (*assumeRoleOutpu
 	case from != nil && from.Role != "" && seconds > chained:
 		return nil, api.Errorf("ValidationError", "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
 	}
+	size, percent, err := tokenSize(in.MinimumSessionTokenSize)
+	if err != nil {
+		return nil, err
+	}
 	return &assumeRoleOutput{
-		Credentials:     s.issue(session, time.Duration(seconds)*time.Second),
+		Credentials:     s.issue(session, time.Duration(seconds)*time.Second, size),
 		AssumedRoleUser: assumedRoleUser{session.UserID(), session.ARN}, PackedPolicySize: packed, SourceIdentity: session.Source,
+		SessionTokenSize: size, SessionTokenUtilization: percent,
 	}, nil
 }
 
@@ -306,9 +329,14 @@ func (s *Service) limit(in *assumeRoleInput, session *Session) (packed *int, err
 type getSessionTokenInput struct {
 	DurationSeconds         *int
 	SerialNumber, TokenCode *string
+	MinimumSessionTokenSize *int
 }
 
-type getSessionTokenOutput struct{ Credentials Credentials }
+type getSessionTokenOutput struct {
+	Credentials             Credentials
+	SessionTokenSize        int
+	SessionTokenUtilization int
+}
 
 func (s *Service) getSessionToken(c *api.Call, in *getSessionTokenInput) (*getSessionTokenOutput, error) {
 	if err := checkDuration(in.DurationSeconds, maxToken); err != nil {
@@ -328,7 +356,11 @@ func (s *Service) getSessionToken(c *api.Call, in *getSessionTokenInput) (*getSe
 	if id == c.Account {
 		seconds = min(seconds, maxRootToken)
 	}
-	return &getSessionTokenOutput{s.issue(Session{Account: c.Account, ARN: arn, RoleID: id}, time.Duration(seconds)*time.Second)}, nil
+	size, percent, err := tokenSize(in.MinimumSessionTokenSize)
+	if err != nil {
+		return nil, err
+	}
+	return &getSessionTokenOutput{s.issue(Session{Account: c.Account, ARN: arn, RoleID: id}, time.Duration(seconds)*time.Second, size), size, percent}, nil
 }
 
 type getAccessKeyInfoInput struct {

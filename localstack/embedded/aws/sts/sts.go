@@ -152,8 +152,8 @@ type Credentials struct {
 	Expiration                    api.Timestamp
 }
 
-// issue makes credentials for a session.
-func (s *Service) issue(session Session, d time.Duration) Credentials {
+// issue makes credentials for a session. Their session token has the given length, in bytes.
+func (s *Service) issue(session Session, d time.Duration, token int) Credentials {
 	session.Issued = time.Now()
 	session.Expires = session.Issued.Add(d).Truncate(time.Second)
 	id := "ASIA" + rand.Text()[:16]
@@ -161,13 +161,14 @@ func (s *Service) issue(session Session, d time.Duration) Credentials {
 	maps.DeleteFunc(s.sessions, func(_ string, old Session) bool { return time.Since(old.Expires) > remembered })
 	s.sessions[id] = session
 	s.mu.Unlock()
-	return Credentials{id, random(30), random(300), api.At(session.Expires)}
+	return Credentials{id, random(40), random(token), api.At(session.Expires)}
 }
 
-func random(bytes int) string {
-	b := make([]byte, bytes)
+// random returns a text of the given length.
+func random(length int) string {
+	b := make([]byte, length)
 	_, _ = rand.Read(b) // it does not fail
-	return base64.StdEncoding.EncodeToString(b)
+	return base64.StdEncoding.EncodeToString(b)[:length]
 }
 
 // Assume issues credentials of a role for a service that acts for it, such as Lambda for a function's role. Whether the role trusts
@@ -177,7 +178,7 @@ func (s *Service) Assume(roleARN, sessionName string, d time.Duration) (c Creden
 	if !ok {
 		return c, false
 	}
-	return s.issue(sessionOf(r, sessionName), d), true
+	return s.issue(sessionOf(r, sessionName), d, usualToken), true
 }
 
 func sessionOf(r Role, name string) Session {
