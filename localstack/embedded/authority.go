@@ -84,8 +84,14 @@ func (a *authority) account(accessKeyID string) (string, bool) {
 }
 
 var (
-	errExpired = &api.Error{Code: "ExpiredTokenException", QueryCode: "ExpiredToken", Message: "The security token included in the request is expired", Status: http.StatusForbidden}
-	errInvalid = &api.Error{Code: "UnrecognizedClientException", QueryCode: "InvalidClientTokenId", Message: "The security token included in the request is invalid.", Status: http.StatusForbidden}
+	errExpired = &api.Error{
+		Code: "ExpiredTokenException", QueryCode: "ExpiredToken", Status: http.StatusForbidden,
+		Message: "The security token included in the request is expired",
+	}
+	errInvalid = &api.Error{
+		Code: "UnrecognizedClientException", QueryCode: "InvalidClientTokenId", Status: http.StatusForbidden,
+		Message: "The security token included in the request is invalid.",
+	}
 	// S3 has its own.
 	errExpiredS3 = &api.Error{Code: "ExpiredToken", Message: "The provided token has expired."}
 	errInvalidS3 = &api.Error{Code: "InvalidAccessKeyId", Message: "The AWS Access Key Id you provided does not exist in our records.", Status: http.StatusForbidden}
@@ -203,10 +209,10 @@ func evaluable(key string) bool {
 		"aws:principaltag/", "aws:principaltype", "aws:principalarn", "aws:principalaccount", "aws:principalisawsservice", "aws:principalservicename",
 		"aws:userid", "aws:username", "aws:tokenissuetime", "aws:multifactorauthpresent", "aws:sourceidentity", "aws:requestedregion", "aws:sourceip",
 		"aws:securetransport", "aws:useragent", "aws:viaawsservice", "aws:currenttime", "aws:epochtime", "aws:sourcearn", "aws:sourceaccount",
-		"aws:sourceowner", "aws:resourceaccount", "iam:passedtoservice", "kms:calleraccount",
-		// Never there: no organization, no network of one's own, no MFA, no federation, no forwarded call, no web page.
+		"aws:sourceowner", "aws:resourceaccount", "s3:resourceaccount", "iam:passedtoservice", "kms:calleraccount",
+		// Never there: no organization, no network of one's own, no MFA, no federation, no forwarded call, no web page, no grant.
 		"aws:principalorgid", "aws:principalorgpaths", "aws:resourceorgid", "aws:resourceorgpaths", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcevpc",
-		"aws:sourcevpce", "aws:vpcsourceip", "aws:multifactorauthage", "aws:federatedprovider", "aws:calledvia", "aws:referer", "kms:viaservice",
+		"aws:sourcevpce", "aws:vpcsourceip", "aws:multifactorauthage", "aws:federatedprovider", "aws:calledvia", "aws:referer", "kms:viaservice", "kms:grantisforawsresource",
 	}, func(known string) bool {
 		return key == known || strings.HasPrefix(key, known) && (strings.HasSuffix(known, "/") || known == "aws:calledvia")
 	})
@@ -270,7 +276,7 @@ func (a *authority) decide(who *identity, p policy.Policies, action, resource st
 	if who.Account != "" && who.Account == p.Owner && strings.HasSuffix(who.ARN, ":root") {
 		return policy.Decision{Allowed: true}
 	}
-	context := map[string][]string{"aws:resourceaccount": {p.Owner}}
+	context := map[string][]string{"aws:resourceaccount": {p.Owner}, "s3:resourceaccount": {p.Owner}}
 	now := time.Now().UTC()
 	context["aws:currenttime"], context["aws:epochtime"] = []string{now.Format(time.RFC3339)}, []string{strconv.FormatInt(now.Unix(), 10)}
 	for _, keys := range []map[string][]string{who.context, more} {

@@ -99,6 +99,24 @@ func TestADeliveryIsAuthorizedByTheTopicsOwnPolicy(t *testing.T) {
 	})
 }
 
+func TestTheCloudItselfCreatesRolesWithTheMembersNamesOfTheAPI(t *testing.T) {
+	withAuthority(t, IAMEnforce, func(t *testing.T, cloud *Cloud, _ *authority, _ *iam.Client) {
+		endpoint, from := cloud.handler.(*aws.Endpoint), api.Caller{Account: aws.DefaultAccount, Region: aws.DefaultRegion}
+		out := map[string]map[string]any{}
+		ok(t, endpoint.Invoke(t.Context(), from, "iam", "CreateRole", map[string]any{
+			"RoleName": "worker", "AssumeRolePolicyDocument": trustLambda, "Tags": []map[string]string{{"Key": "a", "Value": "1"}},
+		}, &out))
+		if id, _ := out["Role"]["RoleId"].(string); !strings.HasPrefix(id, "AROA") || out["Role"]["Arn"] != "arn:aws:iam::000000000000:role/worker" {
+			t.Errorf("%v", out)
+		}
+		err := endpoint.Invoke(t.Context(), from, "iam", "CreateRole", map[string]any{"RoleName": "worker", "AssumeRolePolicyDocument": trustLambda}, nil)
+		var e *api.Error
+		if !errors.As(err, &e) || e.Code != "EntityAlreadyExists" {
+			t.Errorf("again: %v", err)
+		}
+	})
+}
+
 func TestIAMIsOffOrEnforced(t *testing.T) {
 	if _, err := Start(t.Context(), Options{Services: []string{AWS}, Ports: Auto, IAM: "on"}); err == nil || !strings.Contains(err.Error(), "off or enforce") {
 		t.Errorf("%v does not say what IAM can be", err)

@@ -26,7 +26,7 @@ type createGroupInput struct{ Path, GroupName string }
 
 type groupShape struct {
 	Path, GroupName string
-	GroupID         string `query:"GroupId"`
+	GroupID         string `json:"GroupId" query:"GroupId"`
 	Arn             string
 	CreateDate      api.Timestamp
 }

@@ -102,9 +102,9 @@ func (s *Service) uses(account, arn string) (attached, boundaries int) {
 
 type policyShape struct {
 	PolicyName                    string
-	PolicyID                      string `query:"PolicyId"`
+	PolicyID                      string `json:"PolicyId" query:"PolicyId"`
 	Arn, Path                     string
-	DefaultVersionID              string `query:"DefaultVersionId"`
+	DefaultVersionID              string `json:"DefaultVersionId" query:"DefaultVersionId"`
 	AttachmentCount               int
 	PermissionsBoundaryUsageCount int
 	IsAttachable                  bool
@@ -177,7 +177,7 @@ func (s *Service) managedDocument(text string) (document, error) {
 
 type policyInput struct {
 	PolicyArn, PolicyDocument        string
-	VersionID                        string `query:"VersionId"`
+	VersionID                        string `json:"VersionId" query:"VersionId"`
 	SetAsDefault                     bool
 	Tags                             []tag
 	TagKeys                          []string
@@ -274,7 +274,7 @@ func (s *Service) deletePolicy(c *api.Call, in *policyInput) (*struct{}, error) 
 
 type versionShape struct {
 	Document         string
-	VersionID        string `query:"VersionId"`
+	VersionID        string `json:"VersionId" query:"VersionId"`
 	IsDefaultVersion bool
 	CreateDate       api.Timestamp
 }
@@ -430,17 +430,17 @@ func (s *Service) listPolicyTags(c *api.Call, in *policyInput) (*tagsOutput, err
 
 type policyRole struct {
 	RoleName string
-	RoleID   string `query:"RoleId"`
+	RoleID   string `json:"RoleId" query:"RoleId"`
 }
 
 type policyUser struct {
 	UserName string
-	UserID   string `query:"UserId"`
+	UserID   string `json:"UserId" query:"UserId"`
 }
 
 type policyGroup struct {
 	GroupName string
-	GroupID   string `query:"GroupId"`
+	GroupID   string `json:"GroupId" query:"GroupId"`
 }
 
 type entitiesOutput struct {

@@ -27,7 +27,7 @@ type oneRole struct{ Role roleShape }
 
 type roleShape struct {
 	Path, RoleName           string
-	RoleID                   string `query:"RoleId"`
+	RoleID                   string `json:"RoleId" query:"RoleId"`
 	Arn                      string
 	CreateDate               api.Timestamp
 	AssumeRolePolicyDocument string

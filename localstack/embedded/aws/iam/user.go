@@ -34,7 +34,7 @@ type createUserInput struct {
 
 type userShape struct {
 	Path, UserName      string
-	UserID              string `query:"UserId"`
+	UserID              string `json:"UserId" query:"UserId"`
 	Arn                 string
 	CreateDate          api.Timestamp
 	PermissionsBoundary *boundaryOutput
@@ -66,7 +66,7 @@ func (s *Service) createUser(c *api.Call, in *createUserInput) (*oneUser, error)
 
 type userInput struct {
 	UserName    string
-	AccessKeyID string `query:"AccessKeyId"`
+	AccessKeyID string `json:"AccessKeyId" query:"AccessKeyId"`
 	Status      string
 	Marker      string
 	MaxItems    *int
@@ -122,7 +122,7 @@ func shapes(users []*entity) []userShape {
 
 type accessKeyShape struct {
 	UserName        string
-	AccessKeyID     string `query:"AccessKeyId"`
+	AccessKeyID     string `json:"AccessKeyId" query:"AccessKeyId"`
 	Status          string
 	SecretAccessKey string
 	CreateDate      api.Timestamp

@@ -53,9 +53,33 @@ func defaultPolicy(account string) string {
 
 // managedPolicy is the policy of a key that AWS manages: whoever may use the service may use the key by it.
 func managedPolicy(account, service string) string {
-	return `{"Version":"2012-10-17","Id":"auto-` + service + `-1","Statement":[{"Sid":"Allow access through ` + service + ` for all principals in the account","Effect":"Allow","Principal":{"AWS":"*"},` +
-		`"Action":["kms:Encrypt","kms:Decrypt","kms:ReEncrypt*","kms:GenerateDataKey*","kms:CreateGrant","kms:DescribeKey"],"Resource":"*","Condition":{"StringEquals":{"kms:CallerAccount":"` + account + `","kms:ViaService":"` + service + `.amazonaws.com"}}},` +
-		`{"Sid":"Allow direct access to key metadata to the account","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::` + account + `:root"},"Action":["kms:Describe*","kms:Get*","kms:List*","kms:RevokeGrant"],"Resource":"*"}]}`
+	return `{
+  "Version" : "2012-10-17",
+  "Id" : "auto-` + service + `-1",
+  "Statement" : [ {
+    "Sid" : "Allow access through ` + service + ` for all principals in the account",
+    "Effect" : "Allow",
+    "Principal" : {
+      "AWS" : "*"
+    },
+    "Action" : [ "kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey" ],
+    "Resource" : "*",
+    "Condition" : {
+      "StringEquals" : {
+        "kms:CallerAccount" : "` + account + `",
+        "kms:ViaService" : "` + service + `.amazonaws.com"
+      }
+    }
+  }, {
+    "Sid" : "Allow direct access to key metadata to the account",
+    "Effect" : "Allow",
+    "Principal" : {
+      "AWS" : "arn:aws:iam::` + account + `:root"
+    },
+    "Action" : [ "kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant" ],
+    "Resource" : "*"
+  } ]
+}`
 }
 
 // add makes a key. The caller holds mu.

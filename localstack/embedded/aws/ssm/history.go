@@ -113,7 +113,8 @@ func (s *Service) labelParameterVersion(c *api.Call, in *labelInput) (*labelOutp
 		}
 	}
 	if len(v.labels)+len(valid) > maxLabels {
-		return nil, api.Errorf("ParameterVersionLabelLimitExceeded", "A parameter version can have maximum %d labels. Move one or more labels to another version and try again.", maxLabels)
+		return nil, api.Errorf("ParameterVersionLabelLimitExceeded", "A parameter version can have maximum %d labels. "+
+			"Move one or more labels to another version and try again.", maxLabels)
 	}
 	for _, other := range p.versions {
 		other.labels = slices.DeleteFunc(other.labels, func(label string) bool { return slices.Contains(valid, label) })

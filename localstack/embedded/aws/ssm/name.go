@@ -18,7 +18,8 @@ var (
 	labelPattern = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,100}$`)
 )
 
-const namesText = `If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, numbers and the following 3 symbols .-_`
+const namesText = "If formed as a path, it can consist of sub-paths divided by slash symbol; each sub-path can be formed as a mix of letters, " +
+	"numbers and the following 3 symbols .-_"
 
 // checkName checks the name of a new parameter.
 // Source: User Guide, "Creating Parameter Store parameters", requirements and constraints for parameter names (checked 2026-12-01).
@@ -98,5 +99,6 @@ func (s *Service) find(p place, text string) (*parameter, *version, string, erro
 	if isNumber {
 		what = "version"
 	}
-	return nil, nil, "", api.Errorf("ParameterVersionNotFound", "Systems Manager could not find %s %s of %s. Verify the %s and try again.", what, r.selector, found.name, what)
+	return nil, nil, "", api.Errorf("ParameterVersionNotFound", "Systems Manager could not find %s %s of %s. Verify the %s and try again.",
+		what, r.selector, found.name, what)
 }

@@ -25,7 +25,8 @@ const (
 	maxText       = 1024
 	defaultKey    = "alias/aws/ssm"
 	moreOnTiers   = "For more information, see https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
-	tagsOverwrite = "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource."
+	tagsOverwrite = "Invalid request: tags and overwrite can't be used together. To create a parameter with tags, please remove overwrite flag. " +
+		"To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource."
 )
 
 var kinds = []string{"String", "StringList", secure}
@@ -88,7 +89,8 @@ func (s *Service) putParameter(c *api.Call, in *putInput) (*putOutput, error) {
 	case old == nil && in.Type == "":
 		return nil, validation("A parameter type is required when you create a parameter.")
 	case old == nil && len(s.parameters[p]) >= maxStandard:
-		return nil, api.Errorf("ParameterLimitExceeded", "You have exceeded the number of parameters for this AWS account. Delete one or more parameters and try again.")
+		return nil, api.Errorf("ParameterLimitExceeded", "You have exceeded the number of parameters for this AWS account. "+
+			"Delete one or more parameters and try again.")
 	case old != nil && !in.Overwrite:
 		return nil, api.Errorf("ParameterAlreadyExists", "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
 	case old != nil:
@@ -105,8 +107,9 @@ func (s *Service) putParameter(c *api.Call, in *putInput) (*putOutput, error) {
 			v.pattern = was.pattern
 		}
 		if first := old.versions[0]; len(old.versions) == maxVersions && len(first.labels) > 0 {
-			return nil, api.Errorf("ParameterMaxVersionLimitExceeded", "You attempted to create a new version of %s by calling the PutParameter API with the overwrite flag. "+
-				"Version %d, the oldest version, can't be deleted because it has a label associated with it. Move the label to another version of the parameter, and try again.", in.Name, first.number)
+			return nil, api.Errorf("ParameterMaxVersionLimitExceeded", "You attempted to create a new version of %s by calling the PutParameter API "+
+				"with the overwrite flag. Version %d, the oldest version, can't be deleted because it has a label associated with it. "+
+				"Move the label to another version of the parameter, and try again.", in.Name, first.number)
 		}
 	}
 	if v.tier, err = tierOf(in, was); err != nil {
@@ -142,8 +145,8 @@ func tierOf(in *putInput, was *version) (string, error) {
 	size, tier := utf8.RuneCountInString(in.Value), in.Tier
 	switch {
 	case was != nil && was.tier == advanced && tier == standard:
-		return "", validation("This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier. " +
-			"If necessary, you can delete the advanced parameter and recreate it as a standard parameter.")
+		return "", validation("This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier " +
+			"to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it as a standard parameter.")
 	case was != nil && was.tier == advanced:
 		tier = advanced
 	case tier == intelligent && size > standardSize:
@@ -153,7 +156,8 @@ func tierOf(in *putInput, was *version) (string, error) {
 	}
 	switch {
 	case tier == standard && size > standardSize:
-		return "", validation("Standard tier parameters support a maximum parameter value of %d characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier. %s", standardSize, moreOnTiers)
+		return "", validation("Standard tier parameters support a maximum parameter value of %d characters. To create a larger parameter value, "+
+			"upgrade the parameter to use the advanced-parameter tier. %s", standardSize, moreOnTiers)
 	case size > advancedSize:
 		return "", validation("Advanced tier parameters support a maximum parameter value of %d characters. %s", advancedSize, moreOnTiers)
 	}

@@ -51,7 +51,7 @@ type assumeRoleInput struct {
 	DurationSeconds          *int
 	Tags                     []tag
 	TransitiveTagKeys        []string
-	ExternalID               *string `query:"ExternalId"`
+	ExternalID               *string `json:"ExternalId" query:"ExternalId"`
 	SerialNumber, TokenCode  *string
 	SourceIdentity           *string
 	ProvidedContexts         []providedContext
@@ -59,7 +59,7 @@ type assumeRoleInput struct {
 }
 
 type assumedRoleUser struct {
-	AssumedRoleID string `query:"AssumedRoleId"`
+	AssumedRoleID string `json:"AssumedRoleId" query:"AssumedRoleId"`
 	Arn           string
 }
 
@@ -233,7 +233,8 @@ func (in *assumeRoleInput) tag(session, from *Session) error {
 	if from != nil {
 		for _, key := range from.Transitive {
 			if seen[strings.ToLower(key)] {
-				return api.Errorf("InvalidParameterValue", "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")
+				return api.Errorf("InvalidParameterValue", "One of the specified transitive tag keys can't be set "+
+					"because it conflicts with a transitive tag key from the calling session.")
 			}
 			session.Tags[key] = from.Tags[key]
 			session.Transitive = append(session.Transitive, key)
@@ -309,7 +310,8 @@ func (s *Service) limit(in *assumeRoleInput, session *Session) (packed *int, err
 		total = len(*in.Policy)
 	}
 	if len(in.PolicyArns) > maxPolicyARNs {
-		return nil, api.Errorf("ValidationError", "1 validation error detected: Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to 10")
+		return nil, api.Errorf("ValidationError", "1 validation error detected: "+
+			"Value at 'policyArns' failed to satisfy constraint: Member must have length less than or equal to 10")
 	}
 	for _, p := range in.PolicyArns {
 		d, ok := s.identities.ManagedPolicy(session.Account, p.Arn)
@@ -364,7 +366,7 @@ func (s *Service) getSessionToken(c *api.Call, in *getSessionTokenInput) (*getSe
 }
 
 type getAccessKeyInfoInput struct {
-	AccessKeyID string `query:"AccessKeyId"`
+	AccessKeyID string `json:"AccessKeyId" query:"AccessKeyId"`
 }
 
 type getAccessKeyInfoOutput struct{ Account string }

@@ -147,7 +147,7 @@ func (s *Service) Session(accessKeyID string) (Session, bool) {
 
 // Credentials are temporary credentials.
 type Credentials struct {
-	AccessKeyID                   string `query:"AccessKeyId"`
+	AccessKeyID                   string `json:"AccessKeyId" query:"AccessKeyId"`
 	SecretAccessKey, SessionToken string
 	Expiration                    api.Timestamp
 }
@@ -200,7 +200,7 @@ func (s *Service) caller(c *api.Call) (arn, id string, session *Session) {
 }
 
 type getCallerIdentityOutput struct {
-	UserID       string `query:"UserId"`
+	UserID       string `json:"UserId" query:"UserId"`
 	Account, Arn string
 }
 
