@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Uses the local cloud as a person with the AWS CLI does: SQS and SNS by their everyday commands.
+# Uses the local cloud as a person with the AWS CLI does: each service by its everyday commands.
 # Usage: scripts/smoke-aws-cli.sh AWS_COMMAND...    (each is one AWS CLI to try, such as /usr/bin/aws)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -88,10 +88,88 @@ smoke() {
   "${aws[@]}" sqs delete-queue --queue-url "$dead"
 }
 
+# serverless does the same with what a function needs around it.
+serverless() {
+  local n=$2 bucket role got key
+  local aws=("$1" --endpoint-url "$AWS_ENDPOINT_URL") query=(--output text --query)
+  bucket=code-$n role=worker-$n
+
+  check "sts" "000000000000" "$("${aws[@]}" sts get-caller-identity "${query[@]}" Account)"
+  "${aws[@]}" s3 mb "s3://$bucket" >/dev/null
+  "${aws[@]}" s3 cp --quiet "$work/functions/deadletter-redrive.zip" "s3://$bucket/a b/redrive.zip"
+  check "s3 ls" "redrive.zip" "$("${aws[@]}" s3 ls "s3://$bucket/a b/")"
+  "${aws[@]}" s3 cp --quiet "s3://$bucket/a b/redrive.zip" "$work/back.zip"
+  cmp "$work/functions/deadletter-redrive.zip" "$work/back.zip"
+  head -c 20000000 /dev/zero >"$work/large" # over the size at which the CLI uploads in parts
+  "${aws[@]}" s3 cp --quiet "$work/large" "s3://$bucket/large"
+  check "a multipart upload" "-3" "$("${aws[@]}" s3api head-object --bucket "$bucket" --key large "${query[@]}" ETag)"
+  check "presign" "200 20000000" "$(curl -fsS -o /dev/null -w '%{http_code} %{size_download}' "$("${aws[@]}" s3 presign "s3://$bucket/large")")"
+
+  "${aws[@]}" iam create-role --role-name "$role" \
+    --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}' >/dev/null
+  "${aws[@]}" iam attach-role-policy --role-name "$role" --policy-arn arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole
+  check "iam" "AWSLambdaBasicExecutionRole" "$("${aws[@]}" iam list-attached-role-policies --role-name "$role" --output text)"
+  check "assume-role" "assumed-role/$role/me" "$("${aws[@]}" sts assume-role --role-arn "arn:aws:iam::000000000000:role/$role" --role-session-name me --output text)"
+
+  "${aws[@]}" lambda create-function --function-name "redrive-$n" --runtime provided.al2023 --handler bootstrap --timeout 5 \
+    --role "arn:aws:iam::000000000000:role/$role" --code "S3Bucket=$bucket,S3Key=a b/redrive.zip" >/dev/null
+  "${aws[@]}" lambda wait function-active-v2 --function-name "redrive-$n"
+  "${aws[@]}" lambda invoke --function-name "redrive-$n" "$work/answer" >/dev/null
+  check "a function without its configuration" "Runtime.ExitError" "$(cat "$work/answer")"
+  "${aws[@]}" sqs create-queue --queue-name "dead-$n" >/dev/null
+  "${aws[@]}" lambda update-function-configuration --function-name "redrive-$n" \
+    --environment "Variables={DEAD_LETTER_QUEUE_URL=$AWS_ENDPOINT_URL/000000000000/dead-$n,DEAD_LETTER_QUEUE_ARN=arn:aws:sqs:us-east-1:000000000000:dead-$n}" >/dev/null
+  "${aws[@]}" lambda invoke --function-name "redrive-$n" "$work/answer" >/dev/null
+  check "invoke" '{"messages":0}' "$(cat "$work/answer")"
+  case $("$1" --version 2>&1) in
+    aws-cli/1.*) ;; # has no logs tail
+    *) check "logs tail" "REPORT RequestId" "$("${aws[@]}" logs tail "/aws/lambda/redrive-$n")" ;;
+  esac
+  check "filter-log-events" "the configuration is wrong" "$("${aws[@]}" logs filter-log-events --log-group-name "/aws/lambda/redrive-$n" --filter-pattern '{ $.level = "ERROR" }' --output text)"
+
+  "${aws[@]}" cloudwatch put-metric-alarm --alarm-name "deep-$n" --namespace AWS/SQS --metric-name ApproximateNumberOfMessagesVisible \
+    --dimensions "Name=QueueName,Value=dead-$n" --statistic Maximum --period 60 --evaluation-periods 1 --threshold 0 --comparison-operator GreaterThanThreshold
+  check "describe-alarms" "INSUFFICIENT_DATA" "$("${aws[@]}" cloudwatch describe-alarms --alarm-names "deep-$n" "${query[@]}" 'MetricAlarms[0].StateValue')"
+  "${aws[@]}" cloudwatch put-metric-data --namespace Shop --metric-name Orders --value 3
+  check "list-metrics" "Orders" "$("${aws[@]}" cloudwatch list-metrics --namespace Shop --output text)"
+
+  key=$("${aws[@]}" kms create-key "${query[@]}" KeyMetadata.KeyId)
+  "${aws[@]}" kms create-alias --alias-name "alias/shop-$n" --target-key-id "$key"
+  "${aws[@]}" ssm put-parameter --name "/shop/$n/token" --type SecureString --key-id "alias/shop-$n" --value geheim >/dev/null
+  check "ssm" "geheim" "$("${aws[@]}" ssm get-parameters-by-path --path "/shop/$n" --with-decryption --output text)"
+
+  cat >"$work/stack.yaml" <<'YAML'
+Parameters:
+  Delay: {Type: Number, Default: 1}
+Resources:
+  Dead:
+    Type: AWS::SQS::Queue
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      DelaySeconds: !Ref Delay
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}
+Outputs:
+  Url: {Value: !Ref Queue}
+YAML
+  "${aws[@]}" cloudformation deploy --stack-name "shop-$n" --template-file "$work/stack.yaml" >/dev/null
+  "${aws[@]}" cloudformation deploy --stack-name "shop-$n" --template-file "$work/stack.yaml" --parameter-overrides Delay=7 >/dev/null
+  got=$("${aws[@]}" cloudformation describe-stacks --stack-name "shop-$n" "${query[@]}" 'Stacks[0].Outputs[0].OutputValue')
+  check "cloudformation deploy" "7" "$("${aws[@]}" sqs get-queue-attributes --queue-url "$got" --attribute-names DelaySeconds "${query[@]}" Attributes.DelaySeconds)"
+  "${aws[@]}" cloudformation deploy --no-fail-on-empty-changeset --stack-name "shop-$n" --template-file "$work/stack.yaml" >/dev/null
+  "${aws[@]}" cloudformation delete-stack --stack-name "shop-$n"
+  "${aws[@]}" cloudformation wait stack-delete-complete --stack-name "shop-$n"
+  "${aws[@]}" s3 rm --quiet --recursive "s3://$bucket"
+  "${aws[@]}" s3 rb "s3://$bucket" >/dev/null
+}
+
+go run ./internal/functions/build -o "$work/functions" -os "$(go env GOOS)" -arch "$(go env GOARCH)" >/dev/null
+
 n=0
 for aws in "$@"; do
   n=$((n + 1))
   smoke "$aws" "$n"
+  serverless "$aws" "$n"
   echo "ok: $("$aws" --version 2>&1 | cut -d' ' -f1)"
 done
 echo "AWS CLI smoke: $checks checks passed"

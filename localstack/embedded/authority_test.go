@@ -101,7 +101,7 @@ func TestADeliveryIsAuthorizedByTheTopicsOwnPolicy(t *testing.T) {
 
 func TestTheCloudItselfCreatesRolesWithTheMembersNamesOfTheAPI(t *testing.T) {
 	withAuthority(t, IAMEnforce, func(t *testing.T, cloud *Cloud, _ *authority, _ *iam.Client) {
-		endpoint, from := cloud.handler.(*aws.Endpoint), api.Caller{Account: aws.DefaultAccount, Region: aws.DefaultRegion}
+		endpoint, from := cloud.services, api.Caller{Account: aws.DefaultAccount, Region: aws.DefaultRegion}
 		out := map[string]map[string]any{}
 		ok(t, endpoint.Invoke(t.Context(), from, "iam", "CreateRole", map[string]any{
 			"RoleName": "worker", "AssumeRolePolicyDocument": trustLambda, "Tags": []map[string]string{{"Key": "a", "Value": "1"}},

@@ -10,6 +10,9 @@ import (
 	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
 
+// executed is the execution status of a change set that was: it stays to be looked at, and its name is free.
+const executed = "EXECUTE_COMPLETE"
+
 // A changeSet is a plan that waits to be executed.
 type changeSet struct {
 	id, name, kind, description string
@@ -184,7 +187,7 @@ func (s *Service) createChangeSet(c *api.Call, in *request) (*createChangeSetOut
 	case !create:
 		err = st.mayUpdate()
 	}
-	if err == nil && st != nil && slices.ContainsFunc(st.changeSets, func(cs *changeSet) bool { return cs.name == in.ChangeSetName }) {
+	if err == nil && st != nil && slices.ContainsFunc(st.changeSets, func(cs *changeSet) bool { return cs.name == in.ChangeSetName && cs.execution != executed }) {
 		err = api.Errorf("AlreadyExistsException", "ChangeSet %s cannot be created due to a mismatch with existing attribute ChangeSetName", in.ChangeSetName)
 	}
 	s.mu.Unlock()
@@ -206,7 +209,7 @@ func (s *Service) createChangeSet(c *api.Call, in *request) (*createChangeSetOut
 		status: "CREATE_COMPLETE", execution: "AVAILABLE", capabilities: in.Capabilities,
 		includeNestedStacks: in.IncludeNestedStacks, onStackFailure: in.OnStackFailure,
 	}
-	st.changeSets = append(st.changeSets, cs)
+	st.changeSets = append(slices.DeleteFunc(st.changeSets, func(x *changeSet) bool { return x.name == cs.name }), cs)
 	s.mu.Unlock()
 	changes, err := s.changes(c, st, p)
 	s.mu.Lock()
@@ -346,7 +349,7 @@ func (s *Service) executeChangeSet(c *api.Call, in *changeSetInput) (*api.Empty,
 	}
 	p.request.ClientRequestToken = in.ClientRequestToken
 	st.changeSet = cs.id
-	cs.execution = "EXECUTE_COMPLETE"
+	cs.execution = executed
 	st.changeSets = slices.DeleteFunc(st.changeSets, func(x *changeSet) bool { return x != cs }) // the others were made for what is no more
 	s.start(c, st, p, create)
 	return &api.Empty{}, nil
