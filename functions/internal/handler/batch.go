@@ -40,18 +40,20 @@ var ErrNoTime = errors.New("too little time is left")
 // group are reported unprocessed, so that their order is kept.
 func (b *Batch) Handle(ctx context.Context, event events.SQSEvent, handle func(context.Context, Message) error) (events.SQSEventResponse, error) {
 	begin := time.Now()
-	deadline, hasDeadline := ctx.Deadline()
-	work, cancel := ctx, context.CancelFunc(func() {})
-	if hasDeadline {
-		work, cancel = context.WithDeadline(ctx, deadline.Add(-b.Reserve))
+	var last time.Time // at which no message is begun any more
+	work := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		last = deadline.Add(-b.Reserve)
+		limited, cancel := context.WithDeadline(ctx, last)
+		defer cancel()
+		work = limited
 	}
-	defer cancel()
 
 	failed := make([]error, len(event.Records))
 	one := func(i int) {
 		m := message(event.Records[i])
 		log := b.Log.With("messageId", m.ID, "correlationId", m.CorrelationID, "receives", m.Receives)
-		if work.Err() != nil {
+		if work.Err() != nil || !last.IsZero() && !time.Now().Before(last) {
 			failed[i] = ErrNoTime
 		} else {
 			failed[i] = safely(WithLog(work, log), m, handle)
