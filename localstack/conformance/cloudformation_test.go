@@ -1,24 +1,30 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/brokerdojo/brokerdojo/localstack/conformance"
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/lambda"
 )
 
 // The rules of CloudFormation. Their sources are the CloudFormation User Guide, API Reference and Template Reference.
@@ -44,6 +50,7 @@ func stackRule(t *testing.T, name, source string, f func(t *testing.T, s stackCl
 type object = map[string]any
 
 func ref(name string) object               { return object{"Ref": name} }
+func sub(text string) object               { return object{"Fn::Sub": text} }
 func getAtt(name, attribute string) object { return object{"Fn::GetAtt": []string{name, attribute}} }
 func queueOf(properties object) object {
 	return object{"Type": "AWS::SQS::Queue", "Properties": properties}
@@ -730,6 +737,162 @@ func TestCloudFormationMessaging(t *testing.T) {
 		stack := s.make(resources(object{"Queue": queueOf(object{"FifoQueue": true, "ContentBasedDeduplication": "true"})}))
 		if url := s.physical(stack, "Queue"); !strings.HasSuffix(url, ".fifo") || s.attribute(url, "ContentBasedDeduplication") != "true" {
 			t.Errorf("the queue is %s", url)
+		}
+	})
+}
+
+// provider is a function that answers custom resource requests as answer says, in the cloud's own process.
+func (s stackCloud) provider(answer func(request object) object) string {
+	s.t.Helper()
+	client, ok := s.AWS().HTTPClient.(*http.Client)
+	if !ok {
+		client = http.DefaultClient
+	}
+	arn, err := s.Control().Lambda().Register("000000000000", "us-east-1", s.Name("provider"), func(ctx context.Context, payload []byte) ([]byte, error) {
+		var request object
+		if err := json.Unmarshal(payload, &request); err != nil {
+			return nil, err
+		}
+		reply := object{"StackId": request["StackId"], "RequestId": request["RequestId"], "LogicalResourceId": request["LogicalResourceId"], "Status": "SUCCESS"}
+		maps.Copy(reply, answer(request))
+		body, err := json.Marshal(reply)
+		if err != nil {
+			return nil, err
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPut, request["ResponseURL"].(string), bytes.NewReader(body))
+		if err != nil {
+			return nil, err
+		}
+		resp, err := client.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		return nil, resp.Body.Close()
+	}, lambda.Registration{Timeout: 10 * time.Second})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return arn
+}
+
+func TestCloudFormationCustomResources(t *testing.T) {
+	custom := func(token string, properties object) object {
+		properties["ServiceToken"] = token
+		return object{"Type": "Custom::Thing", "Properties": properties}
+	}
+	stackRule(t, "a custom resource's provider is asked to create, update and delete, and what it answers can be used", "User Guide: Custom resources", func(t *testing.T, s stackCloud) {
+		var asked []string
+		token := s.provider(func(r object) object {
+			p := r["ResourceProperties"].(object)
+			asked = append(asked, fmt.Sprint(r["RequestType"], " ", p["Size"], " ", r["PhysicalResourceId"]))
+			return object{"PhysicalResourceId": "thing-1", "Data": object{"Address": fmt.Sprint("at ", p["Size"])}}
+		})
+		template := func(size int) object {
+			return with(resources(object{"Thing": custom(token, object{"Size": size})}), "Outputs", object{"A": object{"Value": getAtt("Thing", "Address")}, "R": object{"Value": ref("Thing")}})
+		}
+		stack := s.make(template(3))
+		if out := s.outputs(stack); out["A"] != "at 3" || out["R"] != "thing-1" {
+			t.Errorf("outputs %v", out)
+		}
+		s.updated(stack, template(4))
+		if out := s.outputs(stack); out["A"] != "at 4" {
+			t.Errorf("outputs %v", out)
+		}
+		id := *s.stack(stack).StackId
+		if _, err := s.DeleteStack(s.ctx, &cloudformation.DeleteStackInput{StackName: &stack}); err != nil {
+			t.Fatal(err)
+		}
+		s.wantStatus(id, "DELETE_COMPLETE")
+		synctest.Wait()
+		if want := []string{"Create 3 <nil>", "Update 4 thing-1", "Delete 4 thing-1"}; !slices.Equal(asked, want) { // numbers come as text
+			t.Errorf("asked %q, want %q", asked, want)
+		}
+	})
+	stackRule(t, "when an update gives another physical id the old one is deleted at the end", "User Guide: Custom resource reference, Update", func(t *testing.T, s stackCloud) {
+		var deleted []string
+		token := s.provider(func(r object) object {
+			if r["RequestType"] == "Delete" {
+				deleted = append(deleted, r["PhysicalResourceId"].(string))
+			}
+			return object{"PhysicalResourceId": "thing-" + r["ResourceProperties"].(object)["Size"].(string)}
+		})
+		stack := s.make(resources(object{"Thing": custom(token, object{"Size": 1})}))
+		s.updated(stack, resources(object{"Thing": custom(token, object{"Size": 2})}))
+		synctest.Wait()
+		if s.physical(stack, "Thing") != "thing-2" || !slices.Equal(deleted, []string{"thing-1"}) {
+			t.Errorf("now %s, deleted %v", s.physical(stack, "Thing"), deleted)
+		}
+	})
+	stackRule(t, "a provider's failure is the resource's, with its reason", "User Guide: Custom resource response objects", func(t *testing.T, s stackCloud) {
+		token := s.provider(func(r object) object {
+			if r["RequestType"] == "Delete" {
+				return object{"PhysicalResourceId": "x"}
+			}
+			return object{"Status": "FAILED", "Reason": "no room", "PhysicalResourceId": "x"}
+		})
+		stack := s.begin(resources(object{"Thing": custom(token, object{})}))
+		s.wantStatus(stack, "ROLLBACK_COMPLETE")
+		s.wantEvent(stack, "Received response status [FAILED] from custom resource. Message returned: no room")
+	})
+	stackRule(t, "a provider that does not answer fails after its service timeout", "Template Reference: AWS::CloudFormation::CustomResource, ServiceTimeout", func(t *testing.T, s stackCloud) {
+		arn, err := s.Control().Lambda().Register("000000000000", "us-east-1", s.Name("silent"), func(context.Context, []byte) ([]byte, error) { return nil, nil }, lambda.Registration{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		stack := s.begin(resources(object{"Thing": custom(arn, object{"ServiceTimeout": 60})}), func(in *cloudformation.CreateStackInput) { in.DisableRollback = aws.Bool(true) })
+		s.wantStatus(stack, "CREATE_FAILED")
+		if took := time.Since(start); took < time.Minute || took > 62*time.Second {
+			t.Errorf("it failed after %s", took)
+		}
+		s.wantEvent(stack, "CloudFormation did not receive a response from your Custom Resource")
+	})
+}
+
+func TestCloudFormationServices(t *testing.T) {
+	stackRule(t, "alarms, dashboards, log groups, parameters, keys and buckets are made, changed and removed", "Template Reference: AWS::CloudWatch, AWS::Logs, AWS::SSM, AWS::KMS, AWS::S3", func(t *testing.T, s stackCloud) {
+		s.Control()
+		template := func(n int, retention any) object {
+			return resources(object{
+				"Alarm": object{"Type": "AWS::CloudWatch::Alarm", "Properties": object{"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Statistic": "Maximum", "Period": "60",
+					"EvaluationPeriods": 1, "Threshold": n, "ComparisonOperator": "GreaterThanThreshold", "AlarmActions": []any{ref("Topic")}, "Dimensions": []object{{"Name": "QueueName", "Value": getAtt("Queue", "QueueName")}}}},
+				"Topic": object{"Type": "AWS::SNS::Topic"}, "Queue": queueOf(object{}),
+				"Dashboard": object{"Type": "AWS::CloudWatch::Dashboard", "Properties": object{"DashboardBody": sub(`{"widgets":[{"type":"text","x":0,"y":0,"width":6,"height":3,"properties":{"markdown":"${Queue.QueueName}"}}]}`)}},
+				"Logs":      object{"Type": "AWS::Logs::LogGroup", "Properties": object{"RetentionInDays": retention}},
+				"Parameter": object{"Type": "AWS::SSM::Parameter", "Properties": object{"Type": "String", "Value": fmt.Sprint("v", n)}},
+				"Key":       object{"Type": "AWS::KMS::Key", "Properties": object{"EnableKeyRotation": true, "KeyPolicy": object{"Version": "2012-10-17", "Statement": []object{{"Effect": "Allow", "Principal": object{"AWS": sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:root")}, "Action": "kms:*", "Resource": "*"}}}}},
+				"Alias":     object{"Type": "AWS::KMS::Alias", "Properties": object{"AliasName": sub("alias/${AWS::StackName}"), "TargetKeyId": ref("Key")}},
+				"Bucket": object{"Type": "AWS::S3::Bucket", "Properties": object{"VersioningConfiguration": object{"Status": "Enabled"}, "PublicAccessBlockConfiguration": object{"BlockPublicAcls": true, "BlockPublicPolicy": "true"},
+					"BucketEncryption":          object{"ServerSideEncryptionConfiguration": []object{{"ServerSideEncryptionByDefault": object{"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": getAtt("Key", "Arn")}}}},
+					"NotificationConfiguration": object{"QueueConfigurations": []object{{"Event": "s3:ObjectCreated:*", "Queue": getAtt("Queue", "Arn")}}}}},
+				"BucketPolicy": object{"Type": "AWS::S3::BucketPolicy", "Properties": object{"Bucket": ref("Bucket"), "PolicyDocument": object{"Version": "2012-10-17", "Statement": []object{{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": getAtt("Bucket", "Arn"), "Condition": object{"Bool": object{"aws:SecureTransport": "false"}}}}}}},
+				"Role": object{"Type": "AWS::IAM::Role", "Properties": object{"AssumeRolePolicyDocument": object{"Version": "2012-10-17", "Statement": []object{{"Effect": "Allow", "Principal": object{"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}}},
+					"ManagedPolicyArns": []string{"arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"}, "Policies": []object{{"PolicyName": "own", "PolicyDocument": object{"Version": "2012-10-17", "Statement": []object{{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": getAtt("Queue", "Arn")}}}}}}},
+			})
+		}
+		capable := func(in *cloudformation.CreateStackInput) {
+			in.Capabilities = []types.Capability{types.CapabilityCapabilityIam}
+		}
+		stack := s.make(template(1, 7), capable)
+		s.updated(stack, template(2, 30), func(in *cloudformation.UpdateStackInput) {
+			in.Capabilities = []types.Capability{types.CapabilityCapabilityIam}
+		})
+		value, err := ssm.NewFromConfig(s.AWS()).GetParameter(s.ctx, &ssm.GetParameterInput{Name: aws.String(s.physical(stack, "Parameter"))})
+		if err != nil || *value.Parameter.Value != "v2" {
+			t.Errorf("the parameter is %v, %v", value, err)
+		}
+		bucket := s.physical(stack, "Bucket")
+		versioning, err := s.S3().GetBucketVersioning(s.ctx, &s3.GetBucketVersioningInput{Bucket: &bucket})
+		if err != nil || versioning.Status != "Enabled" {
+			t.Errorf("versioning %v, %v", versioning, err)
+		}
+		id := *s.stack(stack).StackId
+		if _, err := s.DeleteStack(s.ctx, &cloudformation.DeleteStackInput{StackName: &stack}); err != nil {
+			t.Fatal(err)
+		}
+		s.wantStatus(id, "DELETE_COMPLETE")
+		if _, err := s.S3().HeadBucket(s.ctx, &s3.HeadBucketInput{Bucket: &bucket}); err == nil {
+			t.Error("the bucket is still there")
 		}
 	})
 }
