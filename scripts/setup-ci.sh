@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what CI's slower tiers need on a fresh Debian machine, as root: redis-server, rabbitmq-server, shellcheck, and the AWS CLI
-# twice: Debian's version 2.9 speaks the query protocol to SQS, a current one from PyPI speaks JSON.
+# Installs what CI's slower tiers need on a fresh Debian machine, as root: redis-server, rabbitmq-server, shellcheck, npm, and the AWS
+# CLI twice: Debian's version 2.9 speaks the query protocol to SQS, a current one from PyPI speaks JSON.
 # Usage: scripts/setup-ci.sh DIR    (the current AWS CLI goes to DIR/awscli; a second run installs nothing)
 set -euo pipefail
 
@@ -12,6 +12,8 @@ command -v redis-server >/dev/null || missing+=(redis-server)
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing+=(rabbitmq-server)
 command -v shellcheck >/dev/null || missing+=(shellcheck)
 [ -x /usr/bin/aws ] || missing+=(awscli)
+command -v npm >/dev/null || missing+=(npm)
+command -v curl >/dev/null || missing+=(curl)
 command -v python3 >/dev/null || missing+=(python3 python3-venv)
 if [ ${#missing[@]} -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
