@@ -6,12 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -31,19 +29,12 @@ type Answer struct {
 }
 
 func main() {
-	log := handler.Logger(os.Stdout)
-	env := handler.NewEnvironment(os.LookupEnv)
-	url, arn := env.Text("DEAD_LETTER_QUEUE_URL"), env.Text("DEAD_LETTER_QUEUE_ARN")
-	rate := env.Number("PER_SECOND", 1, 500, 10)
-	if err := env.Err(); err != nil {
-		log.Error("the configuration is wrong", "error", err.Error())
-		os.Exit(1)
-	}
-	settings, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		log.Error("no AWS configuration", "error", err.Error())
-		os.Exit(1)
-	}
+	var url, arn string
+	var rate int
+	_, settings := handler.Setup(func(env *handler.Environment) {
+		url, arn = env.Text("DEAD_LETTER_QUEUE_URL"), env.Text("DEAD_LETTER_QUEUE_ARN")
+		rate = env.Number("PER_SECOND", 1, 500, 10)
+	})
 	r := redrive{client: sqs.NewFromConfig(settings), url: url, arn: arn, rate: int32(rate)}
 	lambda.Start(r.handle)
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -22,19 +21,12 @@ import (
 )
 
 func main() {
-	log := handler.Logger(os.Stdout)
-	env := handler.NewEnvironment(os.LookupEnv)
-	receipts, dead := env.Text("RECEIPTS_QUEUE_URL"), env.Text("DEAD_LETTER_QUEUE_URL")
-	currencies := strings.Split(env.Text("CURRENCIES"), ",")
-	if err := env.Err(); err != nil {
-		log.Error("the configuration is wrong", "error", err.Error())
-		os.Exit(1)
-	}
-	settings, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		log.Error("no AWS configuration", "error", err.Error())
-		os.Exit(1)
-	}
+	var receipts, dead string
+	var currencies []string
+	log, settings := handler.Setup(func(env *handler.Environment) {
+		receipts, dead = env.Text("RECEIPTS_QUEUE_URL"), env.Text("DEAD_LETTER_QUEUE_URL")
+		currencies = strings.Split(env.Text("CURRENCIES"), ",")
+	})
 	client := sqs.NewFromConfig(settings)
 	batch := handler.Batch{
 		Log: log, Concurrency: 10, Reserve: time.Second,

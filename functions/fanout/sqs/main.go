@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/brokerdojo/brokerdojo/functions/fanout"
@@ -21,19 +20,11 @@ import (
 )
 
 func main() {
-	log := handler.Logger(os.Stdout)
-	env := handler.NewEnvironment(os.LookupEnv)
-	name := env.OneOf("SUBSCRIBER", slices.Sorted(maps.Keys(fanout.Subscribers))...)
-	effects := env.Text("EFFECTS_QUEUE_URL")
-	if err := env.Err(); err != nil {
-		log.Error("the configuration is wrong", "error", err.Error())
-		os.Exit(1)
-	}
-	settings, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		log.Error("no AWS configuration", "error", err.Error())
-		os.Exit(1)
-	}
+	var name, effects string
+	log, settings := handler.Setup(func(env *handler.Environment) {
+		name = env.OneOf("SUBSCRIBER", slices.Sorted(maps.Keys(fanout.Subscribers))...)
+		effects = env.Text("EFFECTS_QUEUE_URL")
+	})
 	client, subscriber := sqs.NewFromConfig(settings), fanout.Subscribers[name]
 	batch := handler.Batch{
 		Log: log.With("subscriber", name), Concurrency: 10, Reserve: time.Second,

@@ -13,6 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
 )
 
 // Environment reads a function's configuration. What is wrong is collected: a deployment that lacks three variables should not
@@ -63,6 +66,25 @@ func (e *Environment) OneOf(name string, values ...string) string {
 
 // Err is nil, or says all that is wrong.
 func (e *Environment) Err() error { return errors.Join(e.wrong...) }
+
+// Setup is how every handler begins: it reads the configuration and finds the region and the credentials. If something is wrong it
+// says all of it in the log and ends the process: Lambda reports the function as failing to start, and nothing is tried with half
+// a configuration.
+func Setup(read func(*Environment)) (*slog.Logger, aws.Config) {
+	log := Logger(os.Stdout)
+	env := NewEnvironment(os.LookupEnv)
+	read(env)
+	if err := env.Err(); err != nil {
+		log.Error("the configuration is wrong", "error", err.Error())
+		os.Exit(1)
+	}
+	settings, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		log.Error("no AWS configuration", "error", err.Error())
+		os.Exit(1)
+	}
+	return log, settings
+}
 
 // Logger returns a logger that writes JSON, one line a record, with the function's name and version in each.
 func Logger(w io.Writer) *slog.Logger {

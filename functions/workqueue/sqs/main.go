@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/brokerdojo/brokerdojo/functions/internal/handler"
@@ -19,19 +18,12 @@ import (
 )
 
 func main() {
-	log := handler.Logger(os.Stdout)
-	env := handler.NewEnvironment(os.LookupEnv)
-	invoices := env.Text("INVOICES_QUEUE_URL")
-	concurrency := env.Number("CONCURRENCY", 1, 100, 10)
-	if err := env.Err(); err != nil {
-		log.Error("the configuration is wrong", "error", err.Error())
-		os.Exit(1)
-	}
-	settings, err := config.LoadDefaultConfig(context.Background())
-	if err != nil {
-		log.Error("no AWS configuration", "error", err.Error())
-		os.Exit(1)
-	}
+	var invoices string
+	var concurrency int
+	log, settings := handler.Setup(func(env *handler.Environment) {
+		invoices = env.Text("INVOICES_QUEUE_URL")
+		concurrency = env.Number("CONCURRENCY", 1, 100, 10)
+	})
 	worker := workqueue.Worker{Invoices: queue{sqs.NewFromConfig(settings), invoices}}
 	batch := handler.Batch{
 		Log: log, Concurrency: concurrency, Reserve: time.Second,

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -110,7 +109,7 @@ func (e *Endpoint) Do(from api.Caller, service string, r *http.Request) (*http.R
 
 func (e *Endpoint) internal(ctx context.Context, from api.Caller) *api.Call {
 	c := &api.Call{
-		Context: ctx, RequestID: requestID(), Endpoint: from.Endpoint, Header: http.Header{},
+		Context: ctx, RequestID: api.UUID(), Endpoint: from.Endpoint, Header: http.Header{},
 		Account: from.Account, Region: from.Region, AccessKeyID: from.AccessKeyID,
 	}
 	if from.AccessKeyID != "" {
@@ -130,7 +129,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
 		return
 	}
-	c := &api.Call{Context: r.Context(), RequestID: requestID(), Endpoint: "http://" + r.Host, Path: r.URL.Path, Header: r.Header}
+	c := &api.Call{Context: r.Context(), RequestID: api.UUID(), Endpoint: "http://" + r.Host, Path: r.URL.Path, Header: r.Header}
 	var signedFor string
 	c.AccessKeyID, c.Region, signedFor = scope(r)
 	c.Account = e.account(c.AccessKeyID)
@@ -308,11 +307,6 @@ func scope(r *http.Request) (accessKeyID, region, service string) {
 
 func isAccount(s string) bool {
 	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
-}
-
-func requestID() string {
-	a, b := rand.Uint64(), rand.Uint64()
-	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&0xffffffffffff)
 }
 
 // Transport is an http.RoundTripper that calls a handler in the same process, in a goroutine of the caller's own:

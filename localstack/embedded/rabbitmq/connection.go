@@ -56,6 +56,7 @@ type conn struct {
 	channels   map[uint16]*channel
 	exclusive  map[*queueState]struct{}
 	clogged    bool // its outbox is full
+	forced     bool // told to close: only its confirmation counts. Guarded by the server's lock
 }
 
 func newConn(s *Server, nc net.Conn, id int) *conn {
@@ -349,6 +350,11 @@ func shorten(s string) string {
 // handle runs what a frame asks for. The server's lock is held.
 func (c *conn) handle(f amqp.Frame) (done bool, err error) {
 	defer c.s.settle()
+	if c.forced {
+		m, err := amqp.ParseMethod(f.Payload)
+		_, confirmed := m.(amqp.ConnectionCloseOk)
+		return err == nil && f.Type == amqp.FrameMethod && f.Channel == 0 && confirmed, nil
+	}
 	var e *exception
 	var at amqp.ID
 	switch {
@@ -474,10 +480,15 @@ func (c *conn) unblock() {
 	}
 }
 
-// force tells a client that its connection ends, and cuts it.
+// force tells a client that its connection ends, and cuts it when it has confirmed that, or has had the time to. The server's lock
+// is held.
 func (c *conn) force(reason string) {
+	if c.forced {
+		return
+	}
+	c.forced = true
 	c.out.method(0, closeMethod(fail(connectionForced, "%s", reason), amqp.ID{}))
-	c.out.finish()
+	time.AfterFunc(closePatient, c.out.finish)
 }
 
 // outbox is what waits to be written to a client.

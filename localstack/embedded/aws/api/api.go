@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 )
 
@@ -43,6 +44,12 @@ type Call struct {
 	// Authorize decides whether the caller may do action (such as sqs:SendMessage) to all of resources, which are ARNs
 	// (none: "*"). Its error is the answer. It is nil where nobody asks.
 	Authorize func(action string, resources ...string) error
+}
+
+// UUID returns a random UUID of version 4: of a request, and of what services name by one.
+func UUID() string {
+	a, b := rand.Uint64(), rand.Uint64()
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&0xffffffffffff)
 }
 
 // Protocol is a wire protocol of AWS services.

@@ -204,7 +204,7 @@ func (s *Service) createChangeSet(c *api.Call, in *request) (*createChangeSetOut
 		st.setStatus("REVIEW_IN_PROGRESS", "User Initiated")
 	}
 	cs := &changeSet{
-		id:   fmt.Sprintf("arn:aws:cloudformation:%s:%s:changeSet/%s/%s", c.Region, c.Account, in.ChangeSetName, uuid()),
+		id:   fmt.Sprintf("arn:aws:cloudformation:%s:%s:changeSet/%s/%s", c.Region, c.Account, in.ChangeSetName, api.UUID()),
 		name: in.ChangeSetName, kind: in.ChangeSetType, description: in.Description, created: time.Now(), plan: p,
 		status: "CREATE_COMPLETE", execution: "AVAILABLE", capabilities: in.Capabilities,
 		includeNestedStacks: in.IncludeNestedStacks, onStackFailure: in.OnStackFailure,

@@ -15,7 +15,6 @@ package cloudformation
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -183,7 +182,7 @@ func (s *Service) live(c *api.Call, nameOrID string) (*stack, error) {
 func (st *stack) setStatus(status, reason string) {
 	st.status, st.reason = status, reason
 	st.events = append(st.events, event{
-		StackId: st.id, EventId: uuid(), StackName: st.name, LogicalResourceId: st.name, PhysicalResourceId: st.id,
+		StackId: st.id, EventId: api.UUID(), StackName: st.name, LogicalResourceId: st.name, PhysicalResourceId: st.id,
 		ResourceType: "AWS::CloudFormation::Stack", Timestamp: api.At(time.Now()), ResourceStatus: status, ResourceStatusReason: reason,
 		ClientRequestToken: st.current.ClientRequestToken,
 	})
@@ -192,7 +191,7 @@ func (st *stack) setStatus(status, reason string) {
 func (st *stack) setResource(r *resource, status, reason string) {
 	r.status, r.reason, r.changed = status, reason, time.Now()
 	st.events = append(st.events, event{
-		StackId: st.id, EventId: r.logical + "-" + status + "-" + uuid(), StackName: st.name, LogicalResourceId: r.logical, PhysicalResourceId: r.physical,
+		StackId: st.id, EventId: r.logical + "-" + status + "-" + api.UUID(), StackName: st.name, LogicalResourceId: r.logical, PhysicalResourceId: r.physical,
 		ResourceType: r.kind, Timestamp: api.At(r.changed), ResourceStatus: status, ResourceStatusReason: reason,
 		ResourceProperties: canonical(r.properties), ClientRequestToken: st.current.ClientRequestToken,
 	})
@@ -628,11 +627,4 @@ func (s *Service) updateTerminationProtection(c *api.Call, in *protectionInput) 
 	}
 	st.protected = in.EnableTerminationProtection
 	return &stackIDOutput{st.id}, nil
-}
-
-func uuid() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // it never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
 
 // Custom resources: a function or a topic is told what to make and answers to an address. Source: User Guide, "Custom resources"
@@ -83,7 +85,7 @@ func (c *call) ask(kind, physical string, properties, old map[string]any) (*repl
 		c.s.mu.Unlock()
 	}()
 	request := map[string]any{
-		"RequestType": kind, "RequestId": uuid(), "ResponseURL": c.from.Endpoint + ResponsePath + address, "StackId": c.stack.id,
+		"RequestType": kind, "RequestId": api.UUID(), "ResponseURL": c.from.Endpoint + ResponsePath + address, "StackId": c.stack.id,
 		"ResourceType": c.kind, "LogicalResourceId": c.logical, "ServiceToken": token, "ResourceProperties": texts(properties),
 	}
 	if physical != "" {

@@ -554,7 +554,7 @@ func (d *deployment) explain(err error) string {
 			code = "InvalidRequest"
 		}
 		return fmt.Sprintf("Resource handler returned message: %q (RequestToken: %s, HandlerErrorCode: %s)",
-			fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", e.Message, f.service, status, uuid()), uuid(), code)
+			fmt.Sprintf("%s (Service: %s, Status Code: %d, Request ID: %s)", e.Message, f.service, status, api.UUID()), api.UUID(), code)
 	case errors.As(err, &e):
 		return e.Message
 	case errors.Is(err, context.Canceled):

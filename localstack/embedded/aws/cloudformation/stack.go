@@ -242,7 +242,7 @@ func (p *plan) scope(from api.Caller, st *stack, name string) *scope {
 // add makes a stack that has nothing yet. The caller holds mu.
 func (s *Service) add(c *api.Call, name string) *stack {
 	st := &stack{
-		id:   fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%s", c.Region, c.Account, name, uuid()),
+		id:   fmt.Sprintf("arn:aws:cloudformation:%s:%s:stack/%s/%s", c.Region, c.Account, name, api.UUID()),
 		name: name, account: c.Account, region: c.Region, endpoint: c.Endpoint, created: time.Now(),
 		resources: map[string]*resource{}, imports: map[string]bool{},
 	}

@@ -2,7 +2,6 @@ package eventsource
 
 import (
 	"cmp"
-	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
@@ -283,7 +282,7 @@ func (s *Service) create(c *api.Call, in *parameters) (*configuration, error) {
 		return nil, err
 	}
 	m := &mapping{
-		id: uuid(), account: c.Account, region: c.Region, queue: in.EventSourceArn, settings: set,
+		id: api.UUID(), account: c.Account, region: c.Region, queue: in.EventSourceArn, settings: set,
 		enabled: in.Enabled == nil || *in.Enabled, modified: time.Now(), tags: map[string]string{},
 	}
 	maps.Copy(m.tags, in.Tags)
@@ -440,11 +439,4 @@ func (s *Service) list(c *api.Call, in *listInput) (*listOutput, error) {
 		out.NextMarker = strconv.Itoa(from + most)
 	}
 	return out, nil
-}
-
-func uuid() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // it never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -84,7 +84,7 @@ func managedPolicy(account, service string) string {
 
 // add makes a key. The caller holds mu.
 func (s *Service) add(p place, policy, description string) *key {
-	k := &key{place: p, id: uuid(), description: description, created: time.Now(), policy: policy}
+	k := &key{place: p, id: api.UUID(), description: description, created: time.Now(), policy: policy}
 	_, _ = rand.Read(k.material[:]) // it does not fail
 	s.keys[k.arn()] = k
 	return k

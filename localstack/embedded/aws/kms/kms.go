@@ -13,8 +13,6 @@
 package kms
 
 import (
-	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -145,13 +143,6 @@ func (s *Service) ResourcePolicy(arn string) string {
 		return k.policy
 	}
 	return ""
-}
-
-func uuid() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it does not fail
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 func validation(format string, args ...any) error {

@@ -2,12 +2,11 @@ package lambda
 
 import (
 	"cmp"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"maps"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
@@ -94,7 +93,7 @@ func (f *function) at(qualifier string) *version {
 	if a == nil {
 		return f.version(cmp.Or(qualifier, "$LATEST"))
 	}
-	dice := mathrand.Float64()
+	dice := rand.Float64()
 	for _, v := range slices.Sorted(maps.Keys(a.weights)) {
 		if dice -= a.weights[v]; dice < 0 {
 			return f.version(v)
@@ -114,7 +113,7 @@ func (v *version) logGroup() string {
 
 // changed gives a version a new revision. Environments of before are not used again.
 func (s *Service) changed(v *version) {
-	v.modified, v.revision = time.Now(), uuid()
+	v.modified, v.revision = time.Now(), api.UUID()
 	for _, i := range v.idle {
 		i.end()
 	}
@@ -716,7 +715,7 @@ func (f *function) set(a alias, in *aliasInput) (*alias, error) {
 			}
 		}
 	}
-	a.revision = uuid()
+	a.revision = api.UUID()
 	return &a, nil
 }
 
@@ -824,11 +823,4 @@ func (s *Service) listAliases(c *api.Call, in *listInput) (*aliasesOutput, error
 func sum(b []byte) string {
 	h := sha256.Sum256(b)
 	return base64.StdEncoding.EncodeToString(h[:])
-}
-
-func uuid() string {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // it never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -193,7 +193,7 @@ func (s *Service) metric(v *version, name, unit string, value float64) {
 // launch makes a new instance. If its environment does not come up, the outcome says why.
 func (s *Service) launch(v *version, set settings, generation int) (*instance, outcome) {
 	now := time.Now().UTC()
-	stream := fmt.Sprintf("%s/[%s]%s", now.Format("2006/01/02"), v.number, strings.ReplaceAll(uuid(), "-", ""))
+	stream := fmt.Sprintf("%s/[%s]%s", now.Format("2006/01/02"), v.number, strings.ReplaceAll(api.UUID(), "-", ""))
 	i := &instance{version: v, generation: generation, journal: &journal{json: set.LogFormat == "JSON"}}
 	if s.Logs != nil {
 		i.journal.put = func(events []LogEvent) {
@@ -328,7 +328,7 @@ func (s *Service) Invoke(ctx context.Context, functionARN string, payload []byte
 	}
 	ended := make(chan end, 1)
 	go func() { // that ends by the function's timeout, or with the service
-		r, err := s.execute(v, n.arn(), uuid(), "", payload)
+		r, err := s.execute(v, n.arn(), api.UUID(), "", payload)
 		ended <- end{r, err}
 	}()
 	select {
@@ -345,7 +345,7 @@ func (s *Service) InvokeAsync(functionARN string, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.accept(n, uuid(), payload)
+	return s.accept(n, api.UUID(), payload)
 }
 
 // Find returns the ARN and the timeout of the function that a client of that account and region calls text.

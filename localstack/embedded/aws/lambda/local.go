@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
 
 // A Handler is a function that runs in this process. It is aws-lambda-go's: lambda.NewHandler(f).Invoke.
@@ -42,7 +44,7 @@ func (s *Service) Register(account, region, name string, handler Handler, r Regi
 	if err != nil {
 		return "", err
 	}
-	c, err := s.add(n.key, set, code{digest: sum([]byte(uuid()))}, handler, nil, false)
+	c, err := s.add(n.key, set, code{digest: sum([]byte(api.UUID()))}, handler, nil, false)
 	if err != nil {
 		return "", err
 	}

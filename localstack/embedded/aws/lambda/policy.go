@@ -126,7 +126,7 @@ func (s *Service) addPermission(c *api.Call, in *addPermissionInput) (*addPermis
 	if slices.ContainsFunc(list, func(x statement) bool { return x.Sid == st.Sid }) {
 		return nil, conflict("The statement id (%s) provided already exists. Please provide a new statement id, or remove the existing statement.", st.Sid)
 	}
-	st.Resource, st.revision = n.arn(), uuid()
+	st.Resource, st.revision = n.arn(), api.UUID()
 	f.policies[n.qualifier] = append(list, st)
 	if len(f.policy(n.qualifier)) > 20480 {
 		f.policies[n.qualifier] = list

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/brokerdojo/brokerdojo/localstack/embedded/aws/api"
 )
 
 const initTimeout = 10 * time.Second // of a bootstrap until it asks for its first event
@@ -204,7 +206,7 @@ func (p *process) runtimeAPI() http.Handler {
 			h.Set("Lambda-Runtime-Aws-Request-Id", in.id)
 			h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(in.deadline.UnixMilli(), 10))
 			h.Set("Lambda-Runtime-Invoked-Function-Arn", in.arn)
-			h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%s;Sampled=0", time.Now().Unix(), strings.ReplaceAll(uuid(), "-", "")[:24]))
+			h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%s;Sampled=0", time.Now().Unix(), strings.ReplaceAll(api.UUID(), "-", "")[:24]))
 			if in.clientContext != "" {
 				h.Set("Lambda-Runtime-Client-Context", in.clientContext)
 			}

@@ -114,7 +114,7 @@ func (t *topic) message(c *api.Call, path string, p publication) (*message, erro
 		return nil, invalid("Subject")
 	}
 	m := &message{
-		id: uuid(), subject: p.Subject, body: p.Message, attributes: p.MessageAttributes,
+		id: api.UUID(), subject: p.Subject, body: p.Message, attributes: p.MessageAttributes,
 		signatureVersion: t.attribute("SignatureVersion"), endpoint: c.Endpoint,
 	}
 	if err := m.structure(p.MessageStructure); err != nil {

@@ -19,9 +19,7 @@ package sns
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -188,12 +186,4 @@ func checkARN(c *api.Call, field, arn string) ([]string, error) {
 		return nil, invalid("%s", field)
 	}
 	return parts, nil
-}
-
-// uuid returns a random UUID of version 4.
-func uuid() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it does not fail
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -221,7 +221,7 @@ func (s *Service) add(sub *subscription, r *replay) error {
 	case sub.settings.filter != nil && t.policies() >= maxTopicPolicies:
 		return errFilterLimit
 	}
-	sub.arn, sub.created = t.arn+":"+uuid(), time.Now()
+	sub.arn, sub.created = t.arn+":"+api.UUID(), time.Now()
 	t.subscriptions = append(t.subscriptions, sub)
 	s.subscriptions[sub.arn] = sub
 	if r != nil {
@@ -265,7 +265,7 @@ func (s *Service) askToConfirm(c *api.Call, sub *subscription, kind string) {
 		text = "You have chosen to deactivate subscription " + sub.arn +
 			".\nTo cancel this operation and restore the subscription, visit the SubscribeURL included in this message."
 	}
-	m := &message{id: uuid(), body: text, published: now, signatureVersion: sub.topic.attribute("SignatureVersion"), endpoint: c.Endpoint}
+	m := &message{id: api.UUID(), body: text, published: now, signatureVersion: sub.topic.attribute("SignatureVersion"), endpoint: c.Endpoint}
 	s.send(&delivery{sub: sub, settings: sub.settings, message: m, kind: kind, token: token, endpoint: c.Endpoint, due: now.Add(latency)})
 }
 
