@@ -1230,6 +1230,18 @@ func TestRabbitMQStreams(t *testing.T) {
 		}
 		none(t, last)
 	})
+	Run(t, rabbitRule("a stream drops whole segments, when a new one is begun", "Streams, data retention"), func(t *testing.T, c *Cloud) {
+		r := rabbitmq(t, c)
+		c.Control() // the files of a real one are of 500 MB
+		q := r.queue(amqp.Table{"x-queue-type": "stream", "x-max-age": "1D", "x-stream-max-segment-size-bytes": int32(20)})
+		r.sendText("", q, strings.Repeat("a", 10), strings.Repeat("b", 10), "c") // two segments
+		c.Sleep(48 * time.Hour)
+		same(t, "as long as nothing comes", read(t, r, q, "first", 3), []string{strings.Repeat("a", 10), strings.Repeat("b", 10), "c"})
+		r.sendText("", q, strings.Repeat("d", 20))
+		same(t, "in the same segment", len(read(t, r, q, "first", 4)), 4)
+		r.sendText("", q, "e") // begins a segment
+		same(t, "afterwards", read(t, r, q, "first", 3), []string{"c", strings.Repeat("d", 20), "e"})
+	})
 	Run(t, rabbitRule("a stream's consumer must have a prefetch count, and acknowledge", "Streams"), func(t *testing.T, c *Cloud) {
 		r := rabbitmq(t, c)
 		q := r.queue(amqp.Table{"x-queue-type": "stream"})

@@ -109,7 +109,7 @@ func describeQueue(q *queueState) object {
 		"message_stats": q.rates.stats(q.counters),
 	}
 	if q.log != nil {
-		o["message_bytes_ready"] = q.log.bytes
+		o["message_bytes_ready"] = q.log.bytes()
 	}
 	if o["node"] = ""; q.home != nil {
 		o["node"] = q.home.name
@@ -367,7 +367,7 @@ func (m *management) putPolicy(r *request, v *vhost) (any, error) {
 // policyKeys are what a policy may define, by what it applies to.
 var policyKeys = []string{
 	"message-ttl", "expires", "max-length", "max-length-bytes", "overflow", "dead-letter-exchange", "dead-letter-routing-key", "dead-letter-strategy",
-	"delivery-limit", "max-age", "alternate-exchange", "queue-leader-locator",
+	"delivery-limit", "max-age", "stream-max-segment-size-bytes", "alternate-exchange", "queue-leader-locator",
 }
 
 func (v *vhost) setPolicy(in policyJSON) error {

@@ -57,6 +57,7 @@ type settings struct {
 	singleActive          bool
 	deliveryLimit         int64 // negative: none
 	maxAge                time.Duration
+	segmentBytes          int64 // of a stream
 }
 
 var policyKinds = map[string]string{classic: "classic_queues", quorum: "quorum_queues", stream: "streams"}
@@ -113,6 +114,9 @@ func (q *queueState) configure() {
 				q.deliveryLimit = -1
 			}
 		}
+	}
+	if q.segmentBytes = number("stream-max-segment-size-bytes"); q.segmentBytes < 0 {
+		q.segmentBytes = defaultSegment
 	}
 	if age, ok := texts("max-age"); ok {
 		q.maxAge, _ = parseAge(age)

@@ -402,8 +402,7 @@ func (q *queueState) takeHead() *entry {
 // expireHead drops what has outlived its time, as far as it stands at the head: what stands behind a message that lives waits there.
 // Source: RabbitMQ documentation, "Time-To-Live and Expiration", caveats (checked 2026-12-01).
 func (q *queueState) expireHead() {
-	if q.log != nil {
-		q.log.retain(q)
+	if q.log != nil { // its retention is asked when it grows
 		return
 	}
 	now := time.Now()

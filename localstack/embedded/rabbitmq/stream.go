@@ -13,9 +13,9 @@ import (
 // streamLog is what a stream keeps: reading takes nothing out of it.
 // Source: RabbitMQ documentation, "Streams" (checked 2026-12-01).
 type streamLog struct {
-	first   uint64 // offset of records[0]
-	records []record
-	bytes   int64
+	first    uint64 // offset of records[0]
+	records  []record
+	segments []segment // oldest first
 }
 
 type record struct {
@@ -23,33 +23,60 @@ type record struct {
 	at      time.Time
 }
 
+// A segment is a file of the log. Retention drops whole ones.
+type segment struct {
+	records int
+	bytes   int64 // of the bodies
+	last    time.Time
+}
+
+const defaultSegment = 500_000_000 // bytes
+
 func (l *streamLog) len() int { return len(l.records) }
+
+// bytes is the size of all bodies.
+func (l *streamLog) bytes() (sum int64) {
+	for _, s := range l.segments {
+		sum += s.bytes
+	}
+	return sum
+}
 
 func (l *streamLog) next() uint64 { return l.first + uint64(len(l.records)) }
 
 func (l *streamLog) append(m *message, q *queueState) {
-	l.records = append(l.records, record{m, time.Now()})
-	l.bytes += int64(len(m.body))
+	now := time.Now()
+	if n := len(l.segments); n == 0 || l.segments[n-1].bytes >= q.segmentBytes {
+		l.segments = append(l.segments, segment{})
+		l.retain(q, now)
+	}
+	s := &l.segments[len(l.segments)-1]
+	s.records++
+	s.bytes += int64(len(m.body))
+	s.last = now
+	l.records = append(l.records, record{m, now})
 	q.counters.publishIn++
 }
 
-// retain drops what is too old or too much. The newest record always stays. The service drops whole segments, so that it keeps
-// more; here each record is one.
-func (l *streamLog) retain(q *queueState) {
-	n := 0
-	now := time.Now()
-	for n < len(l.records)-1 {
-		tooMuch := q.maxBytes >= 0 && l.bytes > q.maxBytes
-		tooOld := q.maxAge > 0 && now.Sub(l.records[n].at) > q.maxAge
+// retain drops the oldest segments, as long as they are too old or all are too much. It is asked when a segment is begun, and that
+// one stays: a stream with little traffic keeps more, and for longer, than its limits say. Source: "Streams", data retention.
+func (l *streamLog) retain(q *queueState, now time.Time) {
+	total := l.bytes()
+	n, records := 0, 0
+	for ; n < len(l.segments)-1; n++ {
+		s := l.segments[n]
+		tooMuch := q.maxBytes >= 0 && total > q.maxBytes
+		tooOld := q.maxAge > 0 && now.Sub(s.last) > q.maxAge
 		if !tooMuch && !tooOld {
 			break
 		}
-		l.bytes -= int64(len(l.records[n].message.body))
-		n++
+		total -= s.bytes
+		records += s.records
 	}
 	if n > 0 {
-		l.first += uint64(n)
-		l.records = append([]record(nil), l.records[n:]...)
+		l.segments = append([]segment(nil), l.segments[n:]...)
+		l.first += uint64(records)
+		l.records = append([]record(nil), l.records[records:]...)
 	}
 }
 
@@ -67,7 +94,6 @@ func (l *streamLog) start(k *consumer, m amqp.BasicConsume) *exception {
 	if !ok {
 		return nil
 	}
-	l.retain(k.queue)
 	switch v := v.(type) {
 	case string:
 		switch v {
