@@ -416,17 +416,21 @@ lesson section, exercise or quiz that covers it.`,
 	},
 	"up": {
 		short: "Start the local cloud",
-		long: `Starts every broker of the course in one process: SQS and SNS (with IAM, STS,
-SSM parameters and KMS beside them), Redis, Kafka, RabbitMQ. They listen on this
-machine only. It runs until Ctrl-C; nothing is kept.
+		long: `Starts every broker of the course in one process: AWS, Redis, Kafka, RabbitMQ. They
+listen on this machine only. It runs until Ctrl-C; nothing is kept.
+
+Of AWS there are SQS, SNS and Lambda, whose functions run as processes of their
+own, and what belongs to them: S3, CloudFormation, CloudWatch, CloudWatch Logs, IAM,
+STS, SSM parameters and KMS. The AWS CLI and the CDK CLI use them with the settings
+that are printed.
 
 Use it to try a client or a command-line tool by hand. Checks do not need it: each
 has a cloud of its own.
 
 The access key that is printed is its account's root and may do everything. With
 --iam enforce, the users and roles that you make in IAM may do what their policies
-and those of queues and topics allow, and SNS delivers where the queue's policy
-lets it.
+and those of queues, topics, buckets and functions allow, and SNS, S3 and alarms
+deliver where the target's policy lets them.
 
 RabbitMQ refuses what version 4.3 does by default. For an old client that declares
 queues neither durable nor exclusive: --permit transient_nonexcl_queues

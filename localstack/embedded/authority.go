@@ -473,6 +473,27 @@ func (a *authority) passToLambda(c *api.Call, roleARN string) error {
 	return nil
 }
 
+// roleMay decides whether a role may do an action of SQS with a queue: what a service does with a role that it was given. It is true
+// while policies are not enforced.
+func (a *authority) roleMay(roleARN, action, queueARN string) bool {
+	if !a.enforce {
+		return true
+	}
+	r, ok := a.iam.Role(roleARN)
+	if !ok {
+		return false
+	}
+	who := &identity{Principal: policy.Principal{Account: r.Account, ARN: roleARN, ID: r.ID, Role: roleARN}, context: map[string][]string{"aws:principaltype": {"AssumedRole"}, "aws:principalarn": {roleARN}, "aws:securetransport": {"true"}}}
+	p := policy.Policies{}
+	p.Identity, p.Boundary = a.iam.Policies(roleARN)
+	document, err := a.resourcePolicy(queueARN)
+	if err != nil {
+		return false
+	}
+	p.Resource = document
+	return a.decide(who, p, "sqs:"+action, queueARN, nil).Allowed
+}
+
 // identities is what STS asks IAM.
 type identities struct{ iam *iam.Service }
 

@@ -36,7 +36,7 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 	c.sqs = sqs.New(sqs.Options{Log: log, Metrics: queueMetrics{c.watch}})
 	c.watch.Watch(sqsNamespace, c.sqs.Report)
 	c.lambda = lambda.New(c.lambdaOptions(log, address))
-	c.eventSources = eventsource.New(eventsource.Options{Log: log, Queues: mappedQueues{c.sqs}, Functions: mappedFunctions{c.lambda}})
+	c.eventSources = eventsource.New(eventsource.Options{Log: log, Queues: mappedQueues{c.sqs}, Functions: mappedFunctions{c.lambda}, MayCall: c.authority.roleMay})
 	c.sns = sns.New(sns.Options{Log: log, Queues: queues{c.sqs, c.authority}, Functions: subscribedFunctions{c.lambda, c.authority}, HTTP: subscribers, Metrics: topicMetrics{c.watch}})
 	c.cloudformation = cloudformation.New(cloudformation.Options{
 		Log: log,
@@ -57,7 +57,7 @@ func (c *Cloud) startAWS(log *slog.Logger, subscribers http.RoundTripper, addres
 			return c.deliver(ctx, account, targetARN, event, nil)
 		},
 		Exists: func(functionARN string) bool {
-			_, _, ok := c.lambda.Find("", "", functionARN)
+			_, _, _, ok := c.lambda.Find("", "", functionARN)
 			return ok
 		},
 	})

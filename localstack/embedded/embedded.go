@@ -177,7 +177,7 @@ func start(ctx context.Context, o Options) (*Cloud, error) {
 		e := Endpoint{Service: name, Address: strings.Join(addresses, ","), Wanted: wanted}
 		switch name {
 		case AWS:
-			e.Title, e.Setting = "SQS, SNS, Lambda, S3, CloudFormation, CloudWatch, Logs, IAM, STS, SSM, KMS", "AWS_ENDPOINT_URL"
+			e.Title, e.Setting = "AWS", "AWS_ENDPOINT_URL"
 			e.Address = "http://" + e.Address
 			c.startAWS(log, loopbackHTTP(), e.Address, o.IAM)
 			c.serve(listeners[0], c.services, log)

@@ -50,8 +50,8 @@ func (q mappedQueues) Receive(ctx context.Context, queueARN string, most int, wa
 type mappedFunctions struct{ service *lambda.Service }
 
 func (f mappedFunctions) Find(account, region, name string) (eventsource.Function, bool) {
-	arn, timeout, ok := f.service.Find(account, region, name)
-	return eventsource.Function{ARN: arn, Timeout: timeout}, ok
+	arn, role, timeout, ok := f.service.Find(account, region, name)
+	return eventsource.Function{ARN: arn, Role: role, Timeout: timeout}, ok
 }
 
 func (f mappedFunctions) Invoke(ctx context.Context, functionARN string, payload []byte) (answer []byte, functionError string, err error) {

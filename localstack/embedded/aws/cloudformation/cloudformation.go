@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +82,7 @@ func (s *Service) Close() {
 // API returns the service's operations for the endpoint.
 func (s *Service) API() *api.Service {
 	return &api.Service{
-		Name: "cloudformation", Version: "2010-05-15", Namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", Log: s.log,
+		Name: "cloudformation", Version: "2010-05-15", Namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", Log: s.log, Resources: s.resources,
 		Operations: api.Operations{
 			"CancelUpdateStack":           api.Op(s.cancelUpdateStack),
 			"CreateChangeSet":             api.Op(s.createChangeSet),
@@ -106,6 +107,26 @@ func (s *Service) API() *api.Service {
 			"ValidateTemplate":            api.Op(s.validateTemplate),
 		},
 	}
+}
+
+// resources returns the ARN of the stack that a request is about, for policies.
+func (s *Service) resources(c *api.Call, in any) []string {
+	name := ""
+	if f := reflect.ValueOf(in).Elem().FieldByName("StackName"); f.IsValid() {
+		name = f.String()
+	}
+	if name == "" {
+		return nil
+	}
+	if strings.HasPrefix(name, "arn:") {
+		return []string{name}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st, ok := s.find(c, name); ok {
+		return []string{st.id}
+	}
+	return []string{"arn:aws:cloudformation:" + c.Region + ":" + c.Account + ":stack/" + name + "/"} // none yet
 }
 
 // A stack is one CloudFormation stack. Its fields are guarded by Service.mu; while an operation runs, only that changes resources.

@@ -49,6 +49,7 @@ type Queues interface {
 // A Function is one that a mapping may invoke.
 type Function struct {
 	ARN     string // with the version or the alias, if the mapping names one
+	Role    string // ARN of its execution role, with which the queue is read
 	Timeout time.Duration
 }
 
@@ -66,6 +67,8 @@ type Options struct {
 	Log       *slog.Logger // nil discards
 	Queues    Queues
 	Functions Functions
+	// MayCall tells whether a role may do an action of SQS (ReceiveMessage) with a queue. Nil: every role may.
+	MayCall func(roleARN, action, queueARN string) bool
 }
 
 // Service is the event source mappings of every region and account. It is safe for concurrent use.
@@ -73,6 +76,7 @@ type Service struct {
 	log       *slog.Logger
 	queues    Queues
 	functions Functions
+	mayCall   func(roleARN, action, queueARN string) bool
 
 	ctx    context.Context // of all pollers
 	cancel context.CancelFunc
@@ -85,7 +89,7 @@ type Service struct {
 
 // New returns a service without mappings.
 func New(o Options) *Service {
-	s := &Service{log: o.Log, queues: o.Queues, functions: o.Functions, mappings: map[string]*mapping{}}
+	s := &Service{log: o.Log, queues: o.Queues, functions: o.Functions, mayCall: o.MayCall, mappings: map[string]*mapping{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

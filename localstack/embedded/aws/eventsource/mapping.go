@@ -155,6 +155,13 @@ func (s *Service) apply(c *api.Call, set settings, queue string, p *parameters) 
 	if !ok {
 		return set, invalid("Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. SQS Error Message: The specified queue does not exist.")
 	}
+	if s.mayCall != nil {
+		for _, action := range []string{"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"} {
+			if !s.mayCall(set.function.Role, action, queue) {
+				return set, invalid("The provided execution role does not have permissions to call %s on SQS", action)
+			}
+		}
+	}
 	if visibility < set.function.Timeout {
 		return set, invalid("Queue visibility timeout: %d seconds is less than Function timeout: %d seconds", int(visibility.Seconds()), int(set.function.Timeout.Seconds()))
 	}

@@ -348,13 +348,13 @@ func (s *Service) InvokeAsync(functionARN string, payload []byte) error {
 	return s.accept(n, api.UUID(), payload)
 }
 
-// Find returns the ARN and the timeout of the function that a client of that account and region calls text.
-func (s *Service) Find(account, region, text string) (arn string, timeout time.Duration, ok bool) {
+// Find returns the ARN, the role and the timeout of the function that a client of that account and region calls text.
+func (s *Service) Find(account, region, text string) (arn, role string, timeout time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, n, err := s.resolve(&api.Call{Account: account, Region: region}, text, "")
 	if err != nil {
-		return "", 0, false
+		return "", "", 0, false
 	}
-	return n.arn(), time.Duration(v.settings.Timeout) * time.Second, true
+	return n.arn(), v.settings.Role, time.Duration(v.settings.Timeout) * time.Second, true
 }

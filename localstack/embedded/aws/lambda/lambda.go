@@ -15,12 +15,14 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -122,7 +124,7 @@ const path = "/2015-03-31/functions"
 func (s *Service) API() *api.Service {
 	const one = path + "/{FunctionName}"
 	return &api.Service{
-		Name: "lambda", Log: s.Log, MaxBody: 80 << 20,
+		Name: "lambda", Log: s.Log, MaxBody: 80 << 20, Resources: resources,
 		Routes: []api.Route{
 			{Method: "POST", Path: path, Action: "CreateFunction", Status: 201},
 			{Method: "GET", Path: path, Action: "ListFunctions"},
@@ -188,6 +190,32 @@ func (s *Service) API() *api.Service {
 			"GetAccountSettings":              api.Op(s.getAccountSettings),
 		},
 	}
+}
+
+// resources returns the ARN of the function that a request is about, for policies.
+func resources(c *api.Call, in any) []string {
+	v := reflect.ValueOf(in).Elem()
+	text := func(field string) string {
+		if f := v.FieldByName(field); f.IsValid() && f.Kind() == reflect.String {
+			return f.String()
+		}
+		return ""
+	}
+	called := text("FunctionName")
+	if f, ok := in.(*functionInput); ok {
+		called = cmp.Or(f.FunctionName, f.Name)
+	}
+	if called == "" {
+		if arn := text("Resource"); arn != "" {
+			return []string{arn}
+		}
+		return nil
+	}
+	n, err := parseName(c.Account, c.Region, called, text("Qualifier"))
+	if err != nil {
+		return nil // the operation says what is wrong with it
+	}
+	return []string{n.arn()}
 }
 
 // Code serves deployment packages: CodePath, account, region, name, version.

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type Registration struct {
 	Timeout    time.Duration // whole seconds; 0: 3 s
 	Variables  map[string]string
 	DeadLetter string // ARN of a queue or topic
+	Role       string // ARN of its execution role; empty: one that is not there
 }
 
 // Register creates a function that runs in this process: for code that is to run in virtual time. It is created, listed, invoked,
@@ -37,7 +39,7 @@ func (s *Service) Register(account, region, name string, handler Handler, r Regi
 	if seconds == 0 {
 		seconds = 3
 	}
-	role := "arn:aws:iam::" + account + ":role/in-process"
+	role := cmp.Or(r.Role, "arn:aws:iam::"+account+":role/in-process")
 	handlerName, runtime := "bootstrap", "provided.al2023"
 	in := &functionInput{Role: &role, Handler: &handlerName, Runtime: &runtime, Timeout: &seconds, Environment: &environmentInput{r.Variables}, DeadLetterConfig: &struct{ TargetArn string }{r.DeadLetter}}
 	set, err := in.apply(settings{MemorySize: 128, EphemeralStorage: 512, Architectures: []string{"x86_64"}, LogFormat: "Text"})
