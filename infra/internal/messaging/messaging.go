@@ -109,7 +109,7 @@ func graph(title string, width float64, metrics ...awscloudwatch.IMetric) awsclo
 
 // Dashboard makes the stack's dashboard of what its constructs have to show.
 func (s *Stack) Dashboard() {
-	awscloudwatch.NewDashboard(s.Stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{Widgets: toLists(s.board)})
+	awscloudwatch.NewDashboard(s.Stack, jsii.String("Dashboard"), &awscloudwatch.DashboardProps{DashboardName: s.Stack.StackName(), Widgets: toLists(s.board)})
 }
 
 func toLists(rows [][]awscloudwatch.IWidget) *[]*[]awscloudwatch.IWidget {

@@ -1,9 +1,12 @@
 package stacks_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +19,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
 	"github.com/aws/jsii-runtime-go"
 
+	"github.com/brokerdojo/brokerdojo/infra/internal/bundle"
 	"github.com/brokerdojo/brokerdojo/infra/internal/messaging"
 	"github.com/brokerdojo/brokerdojo/infra/internal/stacks"
 )
@@ -570,4 +574,118 @@ func TestTheSolutionsArchitectsOfAWSFindNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The policy of the role that CloudFormation deploys with names what it may do: see README.md.
+func TestTheDeployPolicyKnowsEveryTypeAndHasNoWildcardInAnAction(t *testing.T) {
+	var policy struct {
+		Statement []struct{ Action any }
+	}
+	for _, file := range []string{"cloudformation.json", "deployer.json"} {
+		b, err := os.ReadFile("../../permissions/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(strings.Join(strings.Fields(string(b)), "")) > 6144 { // white space does not count
+			t.Errorf("%s is over the 6,144 characters that a managed policy may have", file)
+		}
+		if err := json.Unmarshal(b, &policy); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range policy.Statement {
+			for _, action := range texts(s.Action) {
+				if strings.Contains(action, "*") {
+					t.Errorf("%s allows %s", file, action)
+				}
+			}
+		}
+		if file != "cloudformation.json" {
+			continue
+		}
+		services := map[string]bool{}
+		for _, s := range policy.Statement {
+			for _, action := range texts(s.Action) {
+				service, _, _ := strings.Cut(action, ":")
+				services[service] = true
+			}
+		}
+		app := newApp(t)
+		stacks.Add(app, settings(t, map[string]any{"alarm-email": "a@example.com"}))
+		for _, name := range append(names, "budget") {
+			for _, r := range resources(t, app, name) {
+				if service := strings.ToLower(strings.Split(r.Type, "::")[1]); !services[service] {
+					t.Errorf("%s: the policy knows nothing of %s", name, r.Type)
+				}
+			}
+		}
+	}
+}
+
+// bundled is a module with the handlers that the stacks name, of one source.
+func bundled(t *testing.T, source string) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	write := func(name, content string) {
+		file := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("go.mod", "module example.com/handlers\n\ngo 1.26\n")
+	for _, handler := range []string{"workqueue/sqs", "fanout/sqs", "routing/sqs", "deadletter/sqs", "deadletter/redrive"} {
+		write("functions/"+handler+"/main.go", strings.ReplaceAll(source, "HANDLER", handler))
+	}
+	return root
+}
+
+func TestHandlersAreBuiltWithoutAContainer(t *testing.T) {
+	root := bundled(t, "package main\n\nfunc main() { println(\"HANDLER\") }\n")
+	target := bundle.Target{OS: "linux", Arch: "arm64"}
+	app, s := newApp(t), settings(t, nil)
+	var err error
+	if s.Code, err = stacks.Bundled(root, target); err != nil {
+		t.Fatal(err)
+	}
+	stacks.Add(app, s)
+	app.Synth(nil)
+	assets, err := filepath.Glob(filepath.Join(*app.Outdir(), "asset.*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]byte
+	for _, file := range assets {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, b)
+	}
+	if len(got) != 5 {
+		t.Errorf("there are %d assets, want one for each of five handlers: %v", len(got), assets)
+	}
+	want, err := bundle.Zip(t.Context(), root, "deadletter/redrive", target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(got, func(b []byte) bool { return bytes.Equal(b, want) }) {
+		t.Error("no asset is the zip of deadletter/redrive")
+	}
+}
+
+func TestAHandlerThatDoesNotCompileSaysSo(t *testing.T) {
+	root := bundled(t, "package main\n\nfunc main() { undefinedThing() }\n")
+	app, s := newApp(t), settings(t, nil)
+	var err error
+	if s.Code, err = stacks.Bundled(root, bundle.Target{OS: "linux", Arch: "arm64"}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if got := fmt.Sprint(recover()); !strings.Contains(got, "functions/workqueue/sqs") || !strings.Contains(got, "undefinedThing") {
+			t.Errorf("it says %s", got)
+		}
+	}()
+	stacks.Add(app, s)
 }
