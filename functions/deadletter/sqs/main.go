@@ -1,6 +1,7 @@
-// Command sqs is the consumer of the pattern deadletter as a Lambda function. A message that is wrong in itself goes to the dead letter
-// queue at once, with the reason as an attribute, and costs its batch nothing; one that fails for now comes back until the redrive
-// policy puts it aside.
+// Command sqs is the consumer of the pattern deadletter as a Lambda function. A message that is wrong in itself is put aside at once, with
+// the reason as an attribute, and costs its batch nothing; one that fails for now comes back until the redrive policy takes it out.
+//
+// What is put aside has a queue of its own: a task that moves dead letters back would fail at a message that no queue brought there.
 package main
 
 import (
@@ -21,10 +22,10 @@ import (
 )
 
 func main() {
-	var receipts, dead string
+	var receipts, poisoned string
 	var currencies []string
 	log, settings := handler.Setup(func(env *handler.Environment) {
-		receipts, dead = env.Text("RECEIPTS_QUEUE_URL"), env.Text("DEAD_LETTER_QUEUE_URL")
+		receipts, poisoned = env.Text("RECEIPTS_QUEUE_URL"), env.Text("POISON_QUEUE_URL")
 		currencies = strings.Split(env.Text("CURRENCIES"), ",")
 	})
 	client := sqs.NewFromConfig(settings)
@@ -39,7 +40,7 @@ func main() {
 			if errors.As(err, &poison) {
 				handler.Log(ctx).Warn("poison put aside", "reason", poison.Reason)
 				_, err := client.SendMessage(ctx, &sqs.SendMessageInput{
-					QueueUrl: &dead, MessageBody: &m.Body,
+					QueueUrl: &poisoned, MessageBody: &m.Body,
 					MessageAttributes: map[string]types.MessageAttributeValue{
 						"reason":         {DataType: aws.String("String"), StringValue: aws.String(poison.Reason)},
 						"correlation-id": {DataType: aws.String("String"), StringValue: &m.CorrelationID},

@@ -85,7 +85,9 @@ func (s *Stack) MessagingFunction(id string, p FunctionProps) *Function {
 		})
 	}
 
-	s.alarm(scope, "ErrorsAlarm", alarm{says: id + " crashed or ran out of time: see its log.", metric: f.MetricErrors(each("Sum")), threshold: 1, minutes: 1})
+	s.alarm(scope, "ErrorsAlarm", alarm{
+		says: id + " crashed or ran out of time: see its log.", metric: f.MetricErrors(each("Sum")), threshold: 1, minutes: 1,
+	})
 	s.alarm(scope, "ThrottlesAlarm", alarm{
 		says: id + " is throttled: the account's concurrency is used up.", metric: f.MetricThrottles(each("Sum")), threshold: 1, minutes: 3,
 	})

@@ -42,7 +42,8 @@ func (s *Stack) QueueWithDLQ(id string, p QueueProps) *Queue {
 		metric: q.MetricApproximateAgeOfOldestMessage(each("Maximum")), threshold: minutes * 60, minutes: 3,
 	})
 	s.row(
-		graph(id+": messages", 8, q.MetricApproximateNumberOfMessagesVisible(over("Maximum", "waiting")), q.MetricApproximateNumberOfMessagesNotVisible(over("Maximum", "in flight")),
+		graph(id+": messages", 8,
+			q.MetricApproximateNumberOfMessagesVisible(over("Maximum", "waiting")), q.MetricApproximateNumberOfMessagesNotVisible(over("Maximum", "in flight")),
 			q.MetricNumberOfMessagesSent(over("Sum", "sent")), q.MetricNumberOfMessagesDeleted(over("Sum", "deleted"))),
 		graph(id+": age", 8, q.MetricApproximateAgeOfOldestMessage(over("Maximum", "oldest message, s"))),
 		graph(id+": dead letters", 8, q.Dead.MetricApproximateNumberOfMessagesVisible(over("Maximum", "dead"))),

@@ -42,11 +42,15 @@ func (s *Stack) TopicWithFilters(id string) *Topic {
 	lastResort(t.Undelivered, "It is the dead letter queue of the topic's subscriptions, which cdk-nag does not look at.")
 	letIn(t.Undelivered, t.TopicArn())
 	s.deadAlarm(t.scope, t.Undelivered, "A message of "+id+" could not be delivered to a subscriber's queue: see that queue's policy.")
-	s.alarm(t.scope, "FailedAlarm", alarm{says: "Notifications of " + id + " fail.", metric: t.MetricNumberOfNotificationsFailed(each("Sum")), threshold: 1, minutes: 1})
+	s.alarm(t.scope, "FailedAlarm", alarm{
+		says: "Notifications of " + id + " fail.", metric: t.MetricNumberOfNotificationsFailed(each("Sum")), threshold: 1, minutes: 1,
+	})
 	s.row(
-		graph(id+": published and delivered", 16, t.MetricNumberOfMessagesPublished(over("Sum", "published")), t.MetricNumberOfNotificationsDelivered(over("Sum", "delivered")),
+		graph(id+": published and delivered", 16,
+			t.MetricNumberOfMessagesPublished(over("Sum", "published")), t.MetricNumberOfNotificationsDelivered(over("Sum", "delivered")),
 			t.MetricNumberOfNotificationsFilteredOut(over("Sum", "filtered out"))),
-		graph(id+": failed", 8, t.MetricNumberOfNotificationsFailed(over("Sum", "failed")), t.Undelivered.MetricApproximateNumberOfMessagesVisible(over("Maximum", "undelivered"))),
+		graph(id+": failed", 8,
+			t.MetricNumberOfNotificationsFailed(over("Sum", "failed")), t.Undelivered.MetricApproximateNumberOfMessagesVisible(over("Maximum", "undelivered"))),
 	)
 	return t
 }

@@ -18,7 +18,7 @@ func deadletter(s *messaging.Stack) {
 	consumer := s.MessagingFunction("Consumer", messaging.FunctionProps{
 		Handler: "deadletter/sqs", Description: "Makes payments, and puts poison aside.", Pattern: "deadletter", Queue: payments,
 		Environment: map[string]*string{
-			"RECEIPTS_QUEUE_URL": receipts.QueueUrl(), "DEAD_LETTER_QUEUE_URL": poison.QueueUrl(), "CURRENCIES": jsii.String("EUR"),
+			"RECEIPTS_QUEUE_URL": receipts.QueueUrl(), "POISON_QUEUE_URL": poison.QueueUrl(), "CURRENCIES": jsii.String("EUR"),
 		},
 		Allow: []messaging.Permission{messaging.Send(receipts.QueueArn(), poison.QueueArn())},
 	})

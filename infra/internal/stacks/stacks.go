@@ -45,7 +45,9 @@ func props(name, description string) awscdk.StackProps {
 
 func tag(s awscdk.Stack, settings messaging.Settings, pattern string) {
 	for name, value := range map[string]string{"project": "brokerdojo", "pattern": pattern, "stage": settings.Stage()} {
-		awscdk.Tags_Of(s).Add(&name, &value, &awscdk.TagProps{ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard")}) // the local cloud's have none
+		awscdk.Tags_Of(s).Add(&name, &value, &awscdk.TagProps{
+			ExcludeResourceTypes: jsii.Strings("AWS::CloudWatch::Dashboard"), // the local cloud's have none
+		})
 	}
 }
 

@@ -38,13 +38,18 @@ func parametrized(stack awscdk.Stack, settings *messaging.Settings) {
 		}).ValueAsNumber()
 	}
 	settings.Architecture = *parameter("Architecture", awscdk.CfnParameterProps{
-		Type: jsii.String("String"), Description: jsii.String("What the functions were built for"), Default: jsii.String("arm64"), AllowedValues: jsii.Strings("arm64", "x86_64"),
+		Type: jsii.String("String"), Description: jsii.String("What the functions were built for"),
+		Default: jsii.String("arm64"), AllowedValues: jsii.Strings("arm64", "x86_64"),
 	}).ValueAsString()
 	settings.FunctionTimeout = number("FunctionTimeout", "Of a function, in seconds", 2, 900, messaging.DefaultFunctionTimeout)
-	settings.VisibilityTimeout = number("VisibilityTimeout", "Of a queue, in seconds: six times FunctionTimeout, and never less than it", 0, 43200, messaging.DefaultVisibilityTimeout)
-	settings.MaxReceives = number("MaxReceives", "How often a message is received before it is a dead letter", 1, 1000, messaging.DefaultMaxReceives)
+	settings.VisibilityTimeout = number("VisibilityTimeout", "Of a queue, in seconds: six times FunctionTimeout, and never less than it",
+		0, 43200, messaging.DefaultVisibilityTimeout)
+	settings.MaxReceives = number("MaxReceives", "How often a message is received before it is a dead letter",
+		1, 1000, messaging.DefaultMaxReceives)
 
-	bucket := parameter("CodeBucket", awscdk.CfnParameterProps{Type: jsii.String("String"), Description: jsii.String("The S3 bucket that has the functions' zips")}).ValueAsString()
+	bucket := parameter("CodeBucket", awscdk.CfnParameterProps{
+		Type: jsii.String("String"), Description: jsii.String("The S3 bucket that has the functions' zips"),
+	}).ValueAsString()
 	handlers := map[string]any{}
 	keys := map[string]*string{}
 	settings.Code = func(_ awscdk.Stack, handler string) awslambda.Code {
@@ -54,7 +59,8 @@ func parametrized(stack awscdk.Stack, settings *messaging.Settings) {
 				id += strings.ToUpper(part[:1]) + part[1:]
 			}
 			keys[handler] = parameter(id, awscdk.CfnParameterProps{
-				Type: jsii.String("String"), Description: jsii.String("The key of the zip of functions/" + handler + ": another one for other code, or nothing is updated"),
+				Type:        jsii.String("String"),
+				Description: jsii.String("The key of the zip of functions/" + handler + ": another one for other code, or nothing is updated"),
 			}).ValueAsString()
 			handlers[id] = handler
 			stack.AddMetadata(jsii.String("Handlers"), handlers)
@@ -129,7 +135,9 @@ func firstDifference(got, want []byte) string {
 // A template names every handler that its code parameters are for, so that a program can fill them in.
 func TestTemplatesNameTheirHandlers(t *testing.T) {
 	for name, want := range map[string]map[string]string{
-		"workqueue": {"CodeKeyWorkqueueSqs": "workqueue/sqs"}, "fanout": {"CodeKeyFanoutSqs": "fanout/sqs"}, "routing": {"CodeKeyRoutingSqs": "routing/sqs"},
+		"workqueue":  {"CodeKeyWorkqueueSqs": "workqueue/sqs"},
+		"fanout":     {"CodeKeyFanoutSqs": "fanout/sqs"},
+		"routing":    {"CodeKeyRoutingSqs": "routing/sqs"},
 		"deadletter": {"CodeKeyDeadletterSqs": "deadletter/sqs", "CodeKeyDeadletterRedrive": "deadletter/redrive"},
 	} {
 		b, err := os.ReadFile(filepath.Join(folder, name+".template.json"))
@@ -211,7 +219,9 @@ func unquoted(t *testing.T, e ast.Expr) string {
 
 func TestContextIsCheckedAsAWhole(t *testing.T) {
 	_, err := messaging.FromContext(func(name string) any {
-		return map[string]any{"stage": "production", "architecture": "amd64", "alarm-email": "me", "function-timeout": "soon", "max-receives": 0}[name]
+		return map[string]any{
+			"stage": "production", "architecture": "amd64", "alarm-email": "me", "function-timeout": "soon", "max-receives": 0,
+		}[name]
 	})
 	for _, want := range []string{"stage=production", "architecture=amd64", "alarm-email=me", "function-timeout=soon", "max-receives=0"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
