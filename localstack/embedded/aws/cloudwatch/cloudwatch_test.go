@@ -191,6 +191,7 @@ func TestResources(t *testing.T) {
 		{"SetAlarmState", `{"AlarmName":"a","StateValue":"OK","StateReason":"r"}`, "cloudwatch:SetAlarmState [arn:aws:cloudwatch:us-east-1:000000000000:alarm:a]"},
 		{"DeleteAlarms", `{"AlarmNames":["a","b"]}`, "cloudwatch:DeleteAlarms [arn:aws:cloudwatch:us-east-1:000000000000:alarm:a arn:aws:cloudwatch:us-east-1:000000000000:alarm:b]"},
 		{"GetDashboard", `{"DashboardName":"d"}`, "cloudwatch:GetDashboard [arn:aws:cloudwatch::000000000000:dashboard/d]"},
+		{"DeleteDashboards", `{"DashboardNames":["d","e"]}`, "cloudwatch:DeleteDashboards [arn:aws:cloudwatch::000000000000:dashboard/d arn:aws:cloudwatch::000000000000:dashboard/e]"},
 		{"PutMetricData", `{}`, "cloudwatch:PutMetricData []"},
 	} {
 		got := ""

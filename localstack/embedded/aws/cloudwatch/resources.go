@@ -34,6 +34,12 @@ func resources(c *api.Call, in any) []string {
 		return []string{dashboardARN(c.Account, in.DashboardName)}
 	case *getDashboardInput:
 		return []string{dashboardARN(c.Account, in.DashboardName)}
+	case *deleteDashboardsInput:
+		arns := make([]string, len(in.DashboardNames))
+		for i, name := range in.DashboardNames {
+			arns[i] = dashboardARN(c.Account, name)
+		}
+		return arns
 	}
 	return nil
 }
